@@ -1,0 +1,47 @@
+#include "base/histogram.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace penstock {
+
+std::uint32_t Histogram::index_of(std::uint64_t value) {
+  if (value < sub_buckets) return static_cast<std::uint32_t>(value);
+  const auto octave = static_cast<std::uint32_t>(std::bit_width(value)) - 5;  // 0 for 16 … 31
+  const auto sub = static_cast<std::uint32_t>(value >> octave) & (sub_buckets - 1);
+  return std::min((octave + 1) * sub_buckets + sub, bucket_count - 1);
+}
+
+std::uint64_t Histogram::upper_end(std::uint32_t index) {
+  if (index < sub_buckets) return index;
+  const std::uint32_t octave = index / sub_buckets - 1;
+  const std::uint64_t low = std::uint64_t{sub_buckets + index % sub_buckets} << octave;
+  return low + (std::uint64_t{1} << octave) - 1;
+}
+
+void Histogram::record(std::uint64_t value) {
+  ++buckets_[index_of(value)];
+  ++count_;
+  sum_ += value;
+  max_ = std::max(max_, value);
+}
+
+void Histogram::merge(const Histogram& other) {
+  for (std::uint32_t i = 0; i < bucket_count; ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  sum_ += other.sum_;
+  max_ = std::max(max_, other.max_);
+}
+
+std::uint64_t Histogram::percentile(std::uint32_t per_mille) const {
+  if (count_ == 0) return 0;
+  const std::uint64_t rank = std::max<std::uint64_t>(1, (count_ * per_mille + 999) / 1000);
+  std::uint64_t seen = 0;
+  for (std::uint32_t i = 0; i < bucket_count; ++i) {
+    seen += buckets_[i];
+    if (seen >= rank) return std::min(upper_end(i), max_);
+  }
+  return max_;
+}
+
+}  // namespace penstock

@@ -1,0 +1,25 @@
+// The ones' complement sum of RFC 1071, over bytes and while copying them.
+//
+// A partial sum is a 64-bit accumulator of little-endian 16-bit words: the sum is the same in either byte order as long
+// as it is stored the way it was read (RFC 1071, 2.B). Parts that start at an odd offset of the datagram are added
+// through `sum_add_at`. Pure functions, callable from any core.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace penstock {
+
+// Adds `bytes` (from an even offset) to a partial sum.
+std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t partial = 0);
+// Copies `source` to `target` and returns its sum in the same pass. The two do not overlap.
+std::uint64_t copy_and_sum(std::uint8_t* target, std::span<const std::uint8_t> source);
+// Folds a partial sum into 16 bits; not inverted. Stored with a plain 16-bit write.
+std::uint16_t sum_fold(std::uint64_t partial);
+// Adds `part`, the sum of a part that begins `offset` bytes into the whole: an odd offset swaps its bytes.
+inline std::uint64_t sum_add_at(std::uint64_t partial, std::uint64_t part, std::size_t offset) {
+  const std::uint16_t folded = sum_fold(part);
+  return partial + (offset % 2 == 0 ? folded : static_cast<std::uint16_t>((folded << 8) | (folded >> 8)));
+}
+
+}  // namespace penstock

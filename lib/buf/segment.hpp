@@ -1,0 +1,107 @@
+// Segment: some bytes of a Block, and the right to read them. 16 bytes, move-only.
+//
+// Holding a Segment holds the Block; share() makes a second hold on the same bytes, destruction lets go, and the last one
+// to let go returns the block to its pool. Bytes may be written only while nobody else holds the block. All Segments of a
+// block live on one core.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "buf/block.hpp"
+
+namespace penstock {
+
+class Segment {
+ public:
+  Segment() = default;
+  ~Segment() { reset(); }
+  Segment(Segment&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)), offset_(other.offset_), length_(std::exchange(other.length_, 0)) {}
+  Segment& operator=(Segment&& other) noexcept {
+    if (this != &other) {
+      reset();
+      block_ = std::exchange(other.block_, nullptr);
+      offset_ = other.offset_;
+      length_ = std::exchange(other.length_, 0);
+    }
+    return *this;
+  }
+
+  // Takes over one reference that the caller holds (from allocate() or detach()). The stretch must lie in the block.
+  static Segment adopt(Block* block, std::uint32_t offset, std::uint32_t length) {
+    PENSTOCK_ASSERT(block != nullptr && block->refs > 0);
+    PENSTOCK_ASSERT(offset <= block->size && length <= block->size - offset);
+    Segment segment;
+    segment.block_ = block;
+    segment.offset_ = offset;
+    segment.length_ = length;
+    return segment;
+  }
+  // Gives up the reference without releasing it: for hand-off between cores and to the NIC.
+  Block* detach() {
+    length_ = 0;
+    return std::exchange(block_, nullptr);
+  }
+
+  // A second hold on the same bytes, or on `length` of them from `from`.
+  Segment share() const { return share(0, length_); }
+  Segment share(std::uint32_t from, std::uint32_t length) const {
+    PENSTOCK_ASSERT(block_ != nullptr);
+    PENSTOCK_ASSERT(from <= length_ && length <= length_ - from);
+    ++block_->refs;
+    return adopt(block_, offset_ + from, length);
+  }
+  void reset() {
+    if (block_ == nullptr) return;
+    Block* block = std::exchange(block_, nullptr);
+    length_ = 0;
+    PENSTOCK_ASSERT(block->refs > 0);
+    if (--block->refs == 0) block->pool->release(block);
+  }
+
+  void trim_front(std::uint32_t count) {
+    PENSTOCK_ASSERT(count <= length_);
+    offset_ += count;
+    length_ -= count;
+  }
+  void trim_back(std::uint32_t count) {
+    PENSTOCK_ASSERT(count <= length_);
+    length_ -= count;
+  }
+  // Moves the bounds outward over bytes of the same block (headroom in front, tailroom behind). Nobody else may hold it.
+  void extend_front(std::uint32_t count) {
+    PENSTOCK_ASSERT(unique() && count <= offset_);
+    offset_ -= count;
+    length_ += count;
+  }
+  void extend_back(std::uint32_t count) {
+    PENSTOCK_ASSERT(unique() && count <= tailroom());
+    length_ += count;
+  }
+
+  bool holds() const { return block_ != nullptr; }
+  bool unique() const { return block_ != nullptr && block_->refs == 1; }
+  bool empty() const { return length_ == 0; }
+  std::uint32_t length() const { return length_; }
+  std::uint32_t offset() const { return offset_; }
+  std::uint32_t tailroom() const { return block_ == nullptr ? 0 : block_->size - offset_ - length_; }
+  Block* block() const { return block_; }
+  std::span<const std::uint8_t> bytes() const {
+    return block_ == nullptr ? std::span<const std::uint8_t>{} : std::span<const std::uint8_t>{block_->data + offset_, length_};
+  }
+  // Asserts that nobody else holds the block.
+  std::span<std::uint8_t> writable() {
+    PENSTOCK_ASSERT(unique());
+    return {block_->data + offset_, length_};
+  }
+
+ private:
+  Block* block_ = nullptr;
+  std::uint32_t offset_ = 0;
+  std::uint32_t length_ = 0;
+};
+static_assert(sizeof(Segment) == 16);
+
+}  // namespace penstock

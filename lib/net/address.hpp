@@ -1,0 +1,88 @@
+// Addresses of the wire: MAC, IPv4 and IPv6, endpoint, prefix and VLAN tag stack. Plain values, no I/O.
+//
+// An IpAddress is always 16 bytes; IPv4 is kept as the mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2), so one table serves
+// both families. The parser drops IPv6 packets that carry a mapped address, so the two never meet on the wire.
+// parse_… take what an operator writes and yield nothing when it is not one; to_string is for reports, off the data path.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace penstock::net {
+
+struct MacAddress {
+  std::array<std::uint8_t, 6> bytes{};
+  constexpr auto operator<=>(const MacAddress&) const = default;
+  constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }  // broadcast included
+  constexpr bool is_zero() const { return *this == MacAddress{}; }
+  static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+};
+
+class IpAddress {
+ public:
+  constexpr IpAddress() = default;  // the IPv6 unspecified address
+  static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
+    return IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d});
+  }
+  static constexpr IpAddress v4(std::array<std::uint8_t, 4> b) { return v4(b[0], b[1], b[2], b[3]); }
+  static constexpr IpAddress v6(std::array<std::uint8_t, 16> bytes) { return IpAddress(bytes); }
+
+  constexpr bool is_v4() const {
+    for (int i = 0; i < 10; ++i) {
+      if (bytes_[static_cast<std::size_t>(i)] != 0) return false;
+    }
+    return bytes_[10] == 0xff && bytes_[11] == 0xff;
+  }
+  constexpr const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  constexpr std::array<std::uint8_t, 4> v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
+
+  bool is_unspecified() const;  // 0.0.0.0 or ::
+  bool is_multicast() const;    // 224/4 or ff00::/8
+  bool is_loopback() const;     // 127/8 or ::1
+  bool is_link_local() const;   // 169.254/16 or fe80::/10
+  // May stand as the source of a packet for a host: not unspecified, multicast, loopback, 0/8, 240/4 or mapped IPv6.
+  bool is_valid_source() const;
+
+  constexpr auto operator<=>(const IpAddress&) const = default;
+
+ private:
+  constexpr explicit IpAddress(std::array<std::uint8_t, 16> bytes) : bytes_(bytes) {}
+  std::array<std::uint8_t, 16> bytes_{};
+};
+
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;  // host order
+  constexpr auto operator<=>(const Endpoint&) const = default;
+};
+
+// An address block; `length` counts from the family's own first bit (0 … 32 or 0 … 128).
+struct Prefix {
+  IpAddress address;
+  std::uint8_t length = 0;
+  bool contains(const IpAddress& other) const;
+  constexpr auto operator<=>(const Prefix&) const = default;
+};
+
+// The VLAN ids a frame carries, outermost first: none, one (802.1Q) or two (802.1ad).
+struct TagStack {
+  std::uint16_t count = 0;
+  std::array<std::uint16_t, 2> vlan{};  // ids 1 … 4094; unused places are 0
+  constexpr auto operator<=>(const TagStack&) const = default;
+};
+
+std::optional<MacAddress> parse_mac(std::string_view text);
+std::optional<IpAddress> parse_ip(std::string_view text);
+// "10.0.0.2/24": the address keeps its host bits.
+std::optional<Prefix> parse_prefix(std::string_view text);
+std::string to_string(const MacAddress& mac);
+std::string to_string(const IpAddress& address);
+// "10.0.0.2:4000", "[fd77::2]:4000".
+std::string to_string(const Endpoint& endpoint);
+std::string to_string(const Prefix& prefix);
+
+}  // namespace penstock::net
