@@ -1,0 +1,54 @@
+// Port: a NIC port as the engine sees it: queues that give and take bursts of frames.
+//
+// `nic` implements it over DPDK, `impair` decorates it, the simulator joins two by a link. A queue is used by one worker's
+// core only; info() may be read from anywhere after start.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "net/address.hpp"
+#include "net/drop_reason.hpp"
+#include "net/frame.hpp"
+
+namespace penstock {
+
+struct PortInfo {
+  std::string name;  // as the operator named the device
+  net::MacAddress mac;
+  net::PortTraits traits;
+  std::uint16_t queues = 1;             // receive/transmit queue pairs, one a worker
+  std::vector<std::uint8_t> rss_key;    // Toeplitz key in force, empty when the port does not hash
+  std::vector<std::uint16_t> rss_reta;  // queue of each redirection entry, empty when the port does not hash
+  bool rss_udp4 = false;                // the hash covers the UDP 4-tuple over IPv4 …
+  bool rss_udp6 = false;                // … and over IPv6; otherwise addresses only are hashed
+};
+
+class Port {
+ public:
+  virtual ~Port() = default;
+  virtual const PortInfo& info() const = 0;
+  // Fills `frames` from the front and returns how many. Frames that the port had to drop count in `drops`.
+  virtual std::uint32_t receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,
+                                Instant now) = 0;
+  // Takes frames from the front and returns how many; the rest stays the caller's, untouched. Never waits for room.
+  virtual std::uint32_t send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops,
+                             Instant now) = 0;
+  // The link's state as last seen; cheap, callable every turn.
+  virtual bool link_up() const = 0;
+  // Frames that the port holds for later on this queue (an impairment's delay); part of what is `held`.
+  virtual std::uint32_t held_frames(std::uint16_t queue) const {
+    static_cast<void>(queue);
+    return 0;
+  }
+  // When receive() or send() on this queue has something to do of its own accord; never() for real hardware.
+  virtual Instant next_deadline(std::uint16_t queue) const {
+    static_cast<void>(queue);
+    return Instant::never();
+  }
+};
+
+}  // namespace penstock
