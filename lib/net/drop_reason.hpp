@@ -30,6 +30,24 @@ inline constexpr std::size_t drop_reason_count = drop_reason_names.size();
 
 constexpr std::string_view name_of(DropReason reason) { return drop_reason_names[static_cast<std::size_t>(reason)]; }
 
+// True for what was lost on its way out; every other reason is about something received.
+constexpr bool is_transmit(DropReason reason) {
+  switch (reason) {
+    case DropReason::neighbor_pending_full:
+    case DropReason::neighbor_unresolved:
+    case DropReason::no_route:
+    case DropReason::mtu_exceeded:
+    case DropReason::tx_ring_full:
+    case DropReason::tx_link_down:
+    case DropReason::no_tx_block:
+    case DropReason::impair_tx_lost:
+    case DropReason::impair_tx_queue_full:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class DropCounters {
  public:
   void count(DropReason reason, std::uint64_t times = 1) { counts_[static_cast<std::size_t>(reason)] += times; }
@@ -37,6 +55,12 @@ class DropCounters {
   std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (const std::uint64_t n : counts_) sum += n;
+    return sum;
+  }
+  // What was received and dropped; the rest was lost on its way out.
+  std::uint64_t received_total() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < drop_reason_count; ++i) sum += is_transmit(static_cast<DropReason>(i)) ? 0 : counts_[i];
     return sum;
   }
 
