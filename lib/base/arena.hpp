@@ -42,7 +42,9 @@ class Arena {
   std::size_t size_bytes() const { return memory_.size(); }
   // What `make<T>(count)` takes at the most, for capacity sums.
   template <class T>
-  static constexpr std::size_t cost(std::size_t count) { return count * sizeof(T) + cache_line_bytes; }
+  static constexpr std::size_t cost(std::size_t count) {
+    return count * sizeof(T) + cache_line_bytes;
+  }
 
  private:
   std::span<std::byte> memory_;

@@ -40,7 +40,10 @@ class Serial {
 
   constexpr Serial operator+(T steps) const { return Serial(static_cast<T>(raw_ + steps)); }
   constexpr Serial operator-(T steps) const { return Serial(static_cast<T>(raw_ - steps)); }
-  constexpr Serial& operator++() { ++raw_; return *this; }
+  constexpr Serial& operator++() {
+    ++raw_;
+    return *this;
+  }
 
  private:
   T raw_ = 0;

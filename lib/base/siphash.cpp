@@ -16,12 +16,15 @@ struct State {
         v2(key.k0 ^ 0x6c7967656e657261u),
         v3(key.k1 ^ 0x7465646279746573u) {}
 
+  // Four columns, as the figure of the paper has them.
+  // clang-format off
   void round() {
     v0 += v1; v1 = std::rotl(v1, 13); v1 ^= v0; v0 = std::rotl(v0, 32);
     v2 += v3; v3 = std::rotl(v3, 16); v3 ^= v2;
     v0 += v3; v3 = std::rotl(v3, 21); v3 ^= v0;
     v2 += v1; v1 = std::rotl(v1, 17); v1 ^= v2; v2 = std::rotl(v2, 32);
   }
+  // clang-format on
   void take(std::uint64_t word) {
     v3 ^= word;
     round();

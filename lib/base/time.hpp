@@ -27,7 +27,10 @@ class Duration {
   constexpr Duration operator-(Duration other) const { return Duration(us_ - other.us_); }
   constexpr Duration operator*(std::int64_t factor) const { return Duration(us_ * factor); }
   constexpr Duration operator/(std::int64_t divisor) const { return Duration(us_ / divisor); }
-  constexpr Duration& operator+=(Duration other) { us_ += other.us_; return *this; }
+  constexpr Duration& operator+=(Duration other) {
+    us_ += other.us_;
+    return *this;
+  }
 
  private:
   constexpr explicit Duration(std::int64_t us) : us_(us) {}

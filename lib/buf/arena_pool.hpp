@@ -42,7 +42,9 @@ class HeapPool final : public BlockPool {
 
   Block* allocate() noexcept override;
   void release(Block* block) noexcept override;
-  std::uint32_t available() const noexcept override { return pool_.available() > kept_back_ ? pool_.available() - kept_back_ : 0; }
+  std::uint32_t available() const noexcept override {
+    return pool_.available() > kept_back_ ? pool_.available() - kept_back_ : 0;
+  }
   std::uint32_t capacity() const noexcept override { return pool_.capacity(); }
   std::uint32_t block_bytes() const noexcept override { return pool_.block_bytes(); }
 

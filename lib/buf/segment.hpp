@@ -18,7 +18,9 @@ class Segment {
   Segment() = default;
   ~Segment() { reset(); }
   Segment(Segment&& other) noexcept
-      : block_(std::exchange(other.block_, nullptr)), offset_(other.offset_), length_(std::exchange(other.length_, 0)) {}
+      : block_(std::exchange(other.block_, nullptr)),
+        offset_(other.offset_),
+        length_(std::exchange(other.length_, 0)) {}
   Segment& operator=(Segment&& other) noexcept {
     if (this != &other) {
       reset();
@@ -89,7 +91,8 @@ class Segment {
   std::uint32_t tailroom() const { return block_ == nullptr ? 0 : block_->size - offset_ - length_; }
   Block* block() const { return block_; }
   std::span<const std::uint8_t> bytes() const {
-    return block_ == nullptr ? std::span<const std::uint8_t>{} : std::span<const std::uint8_t>{block_->data + offset_, length_};
+    return block_ == nullptr ? std::span<const std::uint8_t>{}
+                             : std::span<const std::uint8_t>{block_->data + offset_, length_};
   }
   // Asserts that nobody else holds the block.
   std::span<std::uint8_t> writable() {
