@@ -1,0 +1,87 @@
+// Connection and Connections: what a service may do with its sessions.
+//
+// Connections is a worker as its services see it; Connection a handle to one session, valid during the call that got it.
+// Only the worker's core may use them. Received bytes are read in place; keeping a Segment holds its buffer, so a service
+// that keeps bytes for long bounds how many, and compacts them with keep().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/time.hpp"
+#include "buf/segment.hpp"
+#include "buf/segment_queue.hpp"
+#include "net/path.hpp"
+#include "proto/protocol.hpp"
+#include "session/session_id.hpp"
+
+namespace penstock {
+
+class Worker;
+
+class Connection {
+ public:
+  // False when the id was stale; nothing else may be called then.
+  explicit operator bool() const { return worker_ != nullptr; }
+  SessionId id() const { return id_; }
+
+  // The next whole message, or in stream mode all bytes in order, when there is any.
+  std::optional<Receivable> receivable() const;
+  // The next segment of it.
+  std::optional<Received> receive();
+  // Sends a whole message (in stream mode: bytes) or nothing at all; `accepted` leaves `message` empty.
+  SendResult send(SegmentQueue& message);
+  // Asks for another `readable` event in the next turn: the service had no room to take what is there.
+  void again();
+  // Ends the session when what is queued has been sent and acknowledged; a `closed` event follows.
+  void close();
+
+  // Eight bytes of the service's own, 0 at the start.
+  std::uint64_t& user_data();
+  const net::Path& path() const;
+  std::uint32_t conv() const;
+  std::uint32_t listener() const;
+  bool proven() const;
+
+ private:
+  friend class Connections;
+  Connection() = default;
+  Connection(Worker& worker, SessionId id) : worker_(&worker), id_(id) {}
+  Worker* worker_ = nullptr;
+  SessionId id_;
+};
+
+// What open() needs: a session that we begin, with the options of a listener of the same worker.
+struct OpenRequest {
+  std::uint32_t listener = 0;  // index of the listener whose options and service the session takes
+  net::Endpoint remote;
+  std::uint16_t local_port = 0;
+  std::uint32_t conv = 0;
+};
+
+class Connections {
+ public:
+  explicit Connections(Worker& worker) : worker_(worker) {}
+
+  Connection get(SessionId id);
+  // Begins a session toward `request.remote`; its first event is `opened`. Nothing when there is no route or no room, or
+  // the 4-tuple's answers would reach another worker.
+  std::optional<SessionId> open(const OpenRequest& request, Instant now);
+
+  SegmentQueue make_message();
+  // True when a message of `segments` Segments surely fits into a queue from make_message().
+  bool has_room_for(std::uint32_t segments) const;
+  // A writable segment of `length` ≤ 2,176 bytes; holds nothing when memory is short.
+  Segment allocate(std::uint32_t length);
+  // The same bytes in the smallest block that holds them, as far as memory allows.
+  Segment keep(Segment&& segment);
+
+  std::uint32_t worker_index() const;
+  std::uint32_t sessions_now() const;
+
+ private:
+  Worker& worker_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,51 @@
+// Handoff: the bounded rings over which workers give each other datagrams and neighbour news.
+//
+// One single-producer, single-consumer ring for each ordered pair of workers; what crosses is a trivially copyable record.
+// A datagram crosses as a raw Block* with `refs == 1`: the giver detaches it and the taker adopts it, so no Segment is ever
+// seen by two cores. A block that others hold too is copied first by the giver. A full ring refuses and the giver counts.
+#pragma once
+
+#include <boost/lockfree/spsc_queue.hpp>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "buf/segment.hpp"
+#include "net/path.hpp"
+#include "net/stack.hpp"
+
+namespace penstock {
+
+struct HandoffRecord {
+  enum class Kind : std::uint8_t { datagram, neighbor } kind = Kind::datagram;
+  net::Path path;            // of a datagram
+  Block* block = nullptr;    // … its buffer, one reference travelling along
+  std::uint32_t offset = 0;  // … and where its UDP payload lies
+  std::uint32_t length = 0;
+  net::NeighborNews news;    // of a neighbour
+};
+static_assert(std::is_trivially_copyable_v<HandoffRecord>);
+
+class HandoffRings {
+ public:
+  static constexpr std::size_t ring_records = 1024;
+  using HandoffRing = boost::lockfree::spsc_queue<HandoffRecord, boost::lockfree::capacity<ring_records>>;
+
+  explicit HandoffRings(std::uint32_t workers) : workers_(workers) {
+    for (std::uint32_t i = 0; i < workers * workers; ++i) rings_.push_back(std::make_unique<HandoffRing>());
+  }
+  // Pushed by `from`'s core only, popped by `to`'s core only.
+  HandoffRing& ring(std::uint32_t from, std::uint32_t to) {
+    PENSTOCK_ASSERT(from < workers_ && to < workers_);
+    return *rings_[from * workers_ + to];
+  }
+  std::uint32_t workers() const { return workers_; }
+
+ private:
+  std::uint32_t workers_;
+  std::vector<std::unique_ptr<HandoffRing>> rings_;
+};
+
+}  // namespace penstock
