@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""run.py - the interop suite: the original ikcp (tests/interop/kcp_client.js)
+against penstock on the kernel's software ports, in namespaces of its own.
+
+Each row of CASES starts a penstock, drives it with the real client, compares
+every byte, and checks in the telemetry that no session was lost and that every
+received packet is accounted for. One line per case, `ok NAME ...` or
+`FAIL NAME: reason`, and a closing `interop: N passed, N failed`. Needs root.
+Configurations and logs stay in build/interop/.
+"""
+
+import argparse
+import dataclasses
+import sys
+import time
+
+from lab import Interrupted, Lab, LabError, raise_on_signals
+from peer import DEFAULT_PEER, install_peer, run_client, targets
+from server import DEFAULT_BINARY, Server, free_hugepages_mb, listener
+
+PORT = 4000
+SIZES = "1,24,500,1375,1376,1377,2752,9000,40000,100000"
+HUGEPAGES_MB_NEEDED = 512
+# A sentence logged at a limited rate may come a moment after its cause.
+LOG_WAIT_S = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    kind: str = "veth"               # veth (af_packet) or tap
+    v4: bool = True
+    v6: bool = True
+    mode: str = "message"
+    nodelay: int = 1
+    workers: int = 1
+    impair: dict = None              # [port.impair] of penstock
+    partial_checksums: bool = False  # the client's interface keeps tx offload
+    rx_checksum: str = "verify"
+    served: bool = True              # False: every message must time out
+    sessions: int = 40
+    messages: int = 12
+
+
+def basic_cases():
+    """af_packet with one worker: address family x mode x nodelay."""
+    return [Case(f"af_packet-{'v4' if v4 else 'v6'}-{mode}-nodelay{nodelay}",
+                 v4=v4, v6=not v4, mode=mode, nodelay=nodelay)
+            for v4 in (True, False) for mode in ("message", "stream") for nodelay in (0, 1)]
+
+
+CASES = basic_cases() + [
+    # The kernel may roll a flow over to the other queue, so that a datagram
+    # comes to the wrong worker; every byte must arrive all the same.
+    Case("af_packet-two-workers-message", workers=2, sessions=80),
+    Case("af_packet-two-workers-stream", workers=2, sessions=80, mode="stream"),
+    Case("tap-message", kind="tap"),
+    Case("tap-stream", kind="tap", mode="stream"),
+    Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
+    Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
+         mode="stream"),
+    Case("partial-checksums-verify", partial_checksums=True, served=False, sessions=4, messages=2),
+    Case("partial-checksums-trust_local", partial_checksums=True, rx_checksum="trust_local"),
+]
+
+
+def require(condition, sentence):
+    if not condition:
+        raise LabError(sentence)
+
+
+def run_case(case, binary, hugepages):
+    """Runs one case; gives back what to show behind `ok NAME`."""
+    with Lab() as lab:
+        if case.kind == "tap":
+            lab.add_tap()
+        else:
+            lab.add_veth(partial_checksums=case.partial_checksums)
+        port_settings = {"rx_checksum": case.rx_checksum}
+        if case.impair:
+            port_settings["impair"] = case.impair
+        server = Server(lab, binary, name=case.name, workers=case.workers, hugepages=hugepages,
+                        port_settings=port_settings,
+                        listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay)])
+        server.start()
+        result = run_client(
+            lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
+            log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
+            mode=case.mode, nodelay=case.nodelay, run_ms=60000,
+            stall_ms=30000 if case.served else 3000)
+        server.check_alive()
+        check = check_served if case.served else check_refused
+        shown = check(case, server, result)
+        status = server.stop()
+        require(status == 0, f"penstock ended with status {status};\n{server.log_tail()}")
+        return shown
+
+
+def check_served(case, server, result):
+    require(result["mismatches"] == 0,
+            f"{result['mismatches']} sessions got wrong bytes: {result['errors_said']}")
+    require(result["ok"], f"{result['finished']} of {result['sessions']} sessions finished, "
+                          f"{result['messages']} of {result['messages_wanted']} messages: "
+                          f"{result['errors_said']}\n{server.log_tail()}")
+    with server.telemetry() as telemetry:
+        workers, drops = telemetry.workers(), telemetry.drops()
+    check_sessions(case, workers)
+    check_books(workers)
+    require("udp_bad_checksum" not in drops,
+            f"{drops.get('udp_bad_checksum')} datagrams were dropped as udp_bad_checksum")
+    if case.impair:
+        # Without this a penstock that ignores the setting would pass.
+        require(any("impair" in reason for reason in drops),
+                f"[port.impair] loss = {case.impair['loss']} dropped nothing; drops: {drops}")
+    return describe(result, drops)
+
+
+def check_refused(_case, server, result):
+    """Half-made checksums under rx_checksum = "verify": nothing is served, and
+    penstock says why and what to set."""
+    require(result["messages"] == 0, f"{result['messages']} messages were echoed although "
+                                     "their checksums are wrong")
+    require(result["timeouts"] == result["sessions"],
+            f"only {result['timeouts']} of {result['sessions']} sessions timed out: "
+            f"{result['errors_said']}")
+    with server.telemetry() as telemetry:
+        check_books(telemetry.workers())
+        drops = telemetry.drops()
+    require(drops.get("udp_bad_checksum", 0) > 0,
+            f"the drop counter udp_bad_checksum did not move; drops: {drops}")
+    deadline = time.monotonic() + LOG_WAIT_S
+    while not says_what_to_do(server.log_text()):
+        require(time.monotonic() < deadline,
+                "the log has no sentence that tells to set rx_checksum = \"trust_local\" "
+                f"or 'ethtool -K ... tx off';\n{server.log_tail()}")
+        time.sleep(0.1)
+    return f"refused as it should be, drops {show_drops(drops)}"
+
+
+def says_what_to_do(log):
+    return any("trust_local" in line or ("ethtool" in line and "tx off" in line)
+               for line in log.splitlines())
+
+
+def check_sessions(case, workers):
+    """KCP has no goodbye, so all sessions of the client are still there."""
+    known = [worker["sessions"] for worker in workers if "sessions" in worker]
+    if known:
+        require(sum(known) == case.sessions,
+                f"penstock has {sum(known)} sessions, the client opened {case.sessions}")
+
+
+def check_books(workers):
+    """A snapshot is one moment of one worker, so its sum must hold exactly."""
+    for number, worker in enumerate(workers):
+        keys = ("rx_packets", "delivered", "held", "dropped")
+        if not all(isinstance(worker.get(key), int) for key in keys):
+            continue
+        received, delivered, held, dropped = (worker[key] for key in keys)
+        require(received == delivered + held + dropped,
+                f"worker {number} received {received} packets, but delivered {delivered} + "
+                f"held {held} + dropped {dropped} = {delivered + held + dropped}")
+
+
+def show_drops(drops):
+    return " ".join(f"{reason}={count}" for reason, count in drops.items()) or "none"
+
+
+def describe(result, drops):
+    rtt = result["rtt_us"]
+    return (f"sessions={result['sessions']} messages={result['messages']} "
+            f"bytes={result['bytes']} rtt_p50={rtt['p50']}us rtt_p99={rtt['p99']}us "
+            f"drops: {show_drops(drops)}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="SUBSTR", default="",
+                        help="run the cases whose name contains this")
+    parser.add_argument("--list", action="store_true", help="show the names of the cases")
+    parser.add_argument("--binary", default=DEFAULT_BINARY, help="the penstock to test")
+    parser.add_argument("--no-huge", action="store_true",
+                        help="no hugepages, even if enough are free")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    cases = [case for case in CASES if arguments.only in case.name]
+    if arguments.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    if not cases:
+        print(f"run.py: --only: no case contains '{arguments.only}'", file=sys.stderr)
+        return 2
+    raise_on_signals()
+    passed = failed = 0
+    try:
+        install_peer(DEFAULT_PEER)
+        hugepages = not arguments.no_huge and free_hugepages_mb() >= HUGEPAGES_MB_NEEDED
+        for case in cases:
+            started = time.monotonic()
+            try:
+                shown = run_case(case, arguments.binary, hugepages)
+            except (LabError, OSError) as error:
+                failed += 1
+                print(f"FAIL {case.name}: {error}", flush=True)
+            else:
+                passed += 1
+                print(f"ok {case.name} {shown} ({time.monotonic() - started:.1f} s)", flush=True)
+    except LabError as error:
+        print(f"FAIL install: {error}", flush=True)
+        failed += 1
+    except Interrupted as interrupted:
+        print(f"interop: {interrupted}; {passed} passed, {failed} failed before", flush=True)
+        return interrupted.exit_code
+    print(f"interop: {passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
