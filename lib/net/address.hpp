@@ -6,7 +6,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,19 +34,20 @@ class IpAddress {
   static constexpr IpAddress v6(std::array<std::uint8_t, 16> bytes) { return IpAddress(bytes); }
 
   constexpr bool is_v4() const {
-    for (int i = 0; i < 10; ++i) {
-      if (bytes_[static_cast<std::size_t>(i)] != 0) return false;
-    }
-    return bytes_[10] == 0xff && bytes_[11] == 0xff;
+    const auto halves = words();
+    return halves[0] == 0 && (halves[1] & 0xffffffffu) == 0xffff0000u;
   }
   constexpr const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  // The bytes as two words in memory order (little-endian host), for masks and hashes; not an ordering.
+  constexpr std::array<std::uint64_t, 2> words() const { return std::bit_cast<std::array<std::uint64_t, 2>>(bytes_); }
   constexpr std::array<std::uint8_t, 4> v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
 
   bool is_unspecified() const;  // 0.0.0.0 or ::
   bool is_multicast() const;    // 224/4 or ff00::/8
   bool is_loopback() const;     // 127/8 or ::1
   bool is_link_local() const;   // 169.254/16 or fe80::/10
-  // May stand as the source of a packet for a host: not unspecified, multicast, loopback, 0/8, 240/4 or mapped IPv6.
+  // May stand as the source of a packet for a host: not unspecified, multicast, loopback, 0/8 or 240/4. A mapped source
+  // in an IPv6 packet looks like IPv4 here; the parser refuses it by the packet's family.
   bool is_valid_source() const;
 
   constexpr auto operator<=>(const IpAddress&) const = default;
@@ -75,12 +78,14 @@ struct TagStack {
   constexpr auto operator<=>(const TagStack&) const = default;
 };
 
+// "02:00:5e:10:00:01", two hexadecimal digits a byte.
 std::optional<MacAddress> parse_mac(std::string_view text);
+// Dotted quads without leading zeros, or IPv6 text (RFC 4291, 2.2); no zone, and no mapped form, which is IPv4 in disguise.
 std::optional<IpAddress> parse_ip(std::string_view text);
 // "10.0.0.2/24": the address keeps its host bits.
 std::optional<Prefix> parse_prefix(std::string_view text);
 std::string to_string(const MacAddress& mac);
-std::string to_string(const IpAddress& address);
+std::string to_string(const IpAddress& address);  // IPv6 as RFC 5952 wants it
 // "10.0.0.2:4000", "[fd77::2]:4000".
 std::string to_string(const Endpoint& endpoint);
 std::string to_string(const Prefix& prefix);

@@ -53,12 +53,17 @@ struct StackConfig {
   std::uint32_t icmp_per_second = 1000;   // echo replies and unreachables we send, each
   // True on the one worker that announces: gratuitous ARP, unsolicited advertisement, duplicate address detection.
   bool announces = true;
+  // True where several workers share the ports: an answer may reach a worker that did not ask, so it becomes NeighborNews
+  // for the others instead of a drop.
+  bool shares_news = false;
 };
 
 // A UDP datagram for the sessions.
 struct Packet {
   Path path;         // interface, local and remote endpoint; replies go out by it
   Segment payload;   // the UDP payload; headroom of the frame lies before it
+  MacAddress source_mac;       // who sent the frame: answers that keep no state go back to it
+  std::uint16_t ip_bytes = 0;  // IP and UDP headers that lie in front of `payload` in its block; 0 when they do not (a copy)
   std::uint32_t rss_hash = 0;
   bool has_rss_hash = false;
 };
@@ -90,7 +95,8 @@ class Stack {
   void refuse(const Packet& packet, Instant now);
 
   // Puts UDP, IP and Ethernet headers in front of `datagram`, whose head block has at least `headroom_bytes` free.
-  // `ready`: `frame` and `port` are filled. `queued`: it waits for the next hop's MAC. `dropped`: counted.
+  // `ready`: `frame` and `port` are filled. `queued`: it waits for the next hop's MAC. `dropped`: counted. The datagram is
+  // taken over in each case.
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
   // The largest UDP payload that the interface of `path` carries without fragments.
   std::uint16_t payload_max(const Path& path) const;
@@ -100,7 +106,8 @@ class Stack {
   // Rides over duplicate address detection, neighbour retries and ageing. Call when now ≥ next_deadline().
   void on_timeout(Instant now);
   Instant next_deadline() const;
-  // The port's link came up: announce its addresses. Down: its resolved neighbours must be asked for again.
+  // The port's link came up: announce its addresses. Down: its resolved neighbours must be asked for again. A port begins
+  // down; IPv6 addresses are ours only a second after its link came up, when duplicate address detection is over.
   void on_link(std::uint16_t port, bool up, Instant now);
 
   // News for the other workers, and from them.
