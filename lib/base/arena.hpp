@@ -32,8 +32,7 @@ class Arena {
   template <class T>
   std::span<T> make(std::size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
-    constexpr std::size_t alignment = alignof(T) > cache_line_bytes ? alignof(T) : cache_line_bytes;
-    T* first = reinterpret_cast<T*>(allocate(count * sizeof(T), alignment));
+    T* first = reinterpret_cast<T*>(allocate(count * sizeof(T), alignment<T>()));
     std::uninitialized_value_construct_n(first, count);
     return {first, count};
   }
@@ -43,10 +42,15 @@ class Arena {
   // What `make<T>(count)` takes at the most, for capacity sums.
   template <class T>
   static constexpr std::size_t cost(std::size_t count) {
-    return count * sizeof(T) + cache_line_bytes;
+    return count * sizeof(T) + alignment<T>();
   }
 
  private:
+  template <class T>
+  static constexpr std::size_t alignment() {
+    return alignof(T) > cache_line_bytes ? alignof(T) : cache_line_bytes;
+  }
+
   std::span<std::byte> memory_;
   std::size_t used_ = 0;
 };

@@ -85,7 +85,7 @@ class ByteWriter {
   }
   void zeros(std::size_t count) {
     PENSTOCK_ASSERT(count <= remaining());
-    std::memset(bytes_.data() + position_, 0, count);
+    if (count > 0) std::memset(bytes_.data() + position_, 0, count);
     position_ += count;
   }
 

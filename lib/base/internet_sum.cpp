@@ -45,7 +45,6 @@ std::uint16_t sum_fold(std::uint64_t partial) {
   partial = (partial & 0xffffffffu) + (partial >> 32);
   partial = (partial & 0xffffu) + (partial >> 16);
   partial = (partial & 0xffffu) + (partial >> 16);
-  partial = (partial & 0xffffu) + (partial >> 16);
   return static_cast<std::uint16_t>(partial);
 }
 

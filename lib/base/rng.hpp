@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "base/assert.hpp"
 
@@ -22,7 +23,10 @@ class Rng {
   // Uniform in [low, high], both ends included.
   std::int64_t between(std::int64_t low, std::int64_t high) {
     PENSTOCK_ASSERT(low <= high);
-    return low + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high - low) + 1));
+    // Unsigned, because the way from low to high may be longer than the largest signed number.
+    const std::uint64_t way = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+    const std::uint64_t step = way == std::numeric_limits<std::uint64_t>::max() ? next() : below(way + 1);
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + step);
   }
   // True with a probability of `ppm` in a million.
   bool chance_ppm(std::uint32_t ppm) { return below(1'000'000) < ppm; }

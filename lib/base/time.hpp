@@ -51,8 +51,10 @@ class Instant {
   constexpr bool is_never() const { return us_ == std::numeric_limits<std::int64_t>::max(); }
 
   constexpr auto operator<=>(const Instant&) const = default;
-  // A sum with never() stays never().
-  constexpr Instant operator+(Duration d) const { return is_never() ? *this : Instant(us_ + d.count_us()); }
+  // A sum with never() stays never(), and what is due after Duration::max() is never due.
+  constexpr Instant operator+(Duration d) const {
+    return is_never() || d == Duration::max() ? never() : Instant(us_ + d.count_us());
+  }
   constexpr Instant operator-(Duration d) const { return is_never() ? *this : Instant(us_ - d.count_us()); }
   constexpr Duration operator-(Instant other) const { return Duration::us(us_ - other.us_); }
 
