@@ -130,7 +130,7 @@ install_packages() {
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
     command -v node >/dev/null || wanted+=(nodejs libnode-dev node-gyp)
-    command -v npm >/dev/null || wanted+=(npm)
+    command -v npm >/dev/null || wanted+=(npm ca-certificates)
     if command -v node >/dev/null && ! node_headers_present; then wanted+=(libnode-dev); fi
     mapfile -t missing < <(missing_of "${wanted[@]}")
     if ((${#missing[@]} == 0)); then

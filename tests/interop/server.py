@@ -24,6 +24,9 @@ DEFAULT_BINARY = REPO / "build/app/penstock/penstock"
 KEEP_DIR = REPO / "build/interop"
 SERVING_LINE = "penstock: serving"
 START_S_MAX = 60
+# KCP has no goodbye, so the sessions of a client that is gone never drain by
+# themselves; the tests do not wait for them any longer than this.
+DRAIN_TIMEOUT_S = 1
 # After SIGTERM penstock drains; a second signal stops it at once.
 DRAIN_S_MAX = 15
 STOP_S_MAX = 5
@@ -109,7 +112,8 @@ class Server:
 
     def _write_config(self, port, listeners, sessions_max):
         lines = [f"# Written by {pathlib.Path(__file__).name} for one run.",
-                 *toml_table("[limits]", {"sessions_max": sessions_max}),
+                 *toml_table("[limits]", {"sessions_max": sessions_max,
+                                          "drain_timeout_s": DRAIN_TIMEOUT_S}),
                  *toml_table("[[port]]", port)]
         for one in listeners:
             lines += toml_table("[[listener]]", one)
