@@ -1,0 +1,88 @@
+// Session: the hot record of one session, two cache lines that every datagram of it touches.
+//
+// The first line answers the look-up and takes a datagram in: the path and the conv, which make up the flow key, the
+// state and the credit. The second is for time and the service. The protocol machine stands beside it, in SessionTable.
+// The worker that owns the session reads and writes it; nobody else does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+#include "base/arena.hpp"
+#include "base/time.hpp"
+#include "net/path.hpp"
+#include "session/flow_key.hpp"
+#include "session/session_id.hpp"
+
+namespace penstock {
+
+enum class SessionState : std::uint8_t {
+  free,      // the place holds no session
+  unproven,  // half-open: the peer has not shown that it receives at its address; bytes out ≤ bytes in
+  proven,    // the peer acknowledged what only its address could have seen
+  draining,  // closing: what was accepted is still being sent
+};
+
+// The two timers of a session in the wheel.
+enum class TimerKind : std::uint8_t {
+  idle,     // coarse: half-open or idle timeout; stays put while the peer talks and is re-checked when it comes up
+  machine,  // fine: the machine's next_deadline(), only while something is unacknowledged, unsent or owed
+};
+inline constexpr std::uint32_t timer_kinds = 2;
+
+// Where a session's timers stand in the wheel. Only TimerWheel touches it.
+struct TimerPlaces {
+  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+  std::array<std::uint64_t, timer_kinds> tick{};                // the tick for which the entry is placed, when there is one
+  std::array<std::uint32_t, timer_kinds> position{none, none};  // the entry's place in the chunks, or `none`
+  std::array<std::uint16_t, timer_kinds> slot{};                // the slot, of all levels, that the entry is in
+};
+
+struct alignas(cache_line_bytes) Session {
+  // --- look-up and intake
+  net::Path path;                                        // where datagrams go; a proven new path replaces it (roaming)
+  std::uint32_t conv = 0;                                // conversation id on the wire, whatever the key mode
+  std::uint32_t generation = 1;                          // of this place, 1 … 2^24 − 1; counted by SessionTable only
+  std::uint32_t credit_bytes = 0;                        // bytes in − bytes out while unproven; stops at 2^32 − 1
+  std::uint16_t listener = 0;                            // index into the ListenerTable
+  SessionState state = SessionState::free;
+  SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
+  bool in_dirty_list = false;                            // waits in this turn's list of sessions to be polled
+  bool readable = false;                                 // the service has not yet taken what was received
+  bool writable_wanted = false;                          // a send was refused for want of room: tell when there is some
+
+  // --- time and service
+  alignas(cache_line_bytes) Instant last_heard;          // last datagram that the machine accepted
+  Instant opened;                                        // when the session was opened
+  Instant deadline = Instant::never();                   // the machine's next_deadline(), as last asked for
+  std::uint64_t user_data = 0;                           // the service's own; not read here
+  TimerPlaces timers;                                    // owned by the TimerWheel
+
+  FlowKey key() const { return flow_key(key_mode, path, conv); }
+  // True for an open session whose key() equals `key`.
+  bool matches(const FlowKey& key_sought) const { return state != SessionState::free && key() == key_sought; }
+
+  // A datagram of `bytes` came in: as many bytes may go out to an address that has not proven itself.
+  void add_credit(std::uint32_t bytes) {
+    const std::uint32_t room = std::numeric_limits<std::uint32_t>::max() - credit_bytes;
+    credit_bytes += bytes < room ? bytes : room;
+  }
+  // Pays for a datagram of `bytes` that goes out; false, and nothing changed, when it may not. A proven session pays
+  // nothing.
+  bool spend_credit(std::uint32_t bytes) {
+    if (state != SessionState::unproven) return true;
+    if (bytes > credit_bytes) return false;
+    credit_bytes -= bytes;
+    return true;
+  }
+};
+static_assert(sizeof(Session) == 2 * cache_line_bytes);
+
+// Asks for both lines of a record.
+inline void prefetch(const Session& session) {
+  __builtin_prefetch(&session, 1);
+  __builtin_prefetch(&session.last_heard, 1);
+}
+
+}  // namespace penstock
