@@ -52,11 +52,10 @@ class Connection {
   SessionId id_;
 };
 
-// What open() needs: a session that we begin, with the options of a listener of the same worker.
+// What open() needs: a session that we begin. Options, service and local port are those of a listener of this worker.
 struct OpenRequest {
-  std::uint32_t listener = 0;  // index of the listener whose options and service the session takes
+  std::uint32_t listener = 0;  // its index
   net::Endpoint remote;
-  std::uint16_t local_port = 0;
   std::uint32_t conv = 0;
 };
 
