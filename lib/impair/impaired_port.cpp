@@ -1,0 +1,132 @@
+#include "impair/impaired_port.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace penstock::impair {
+
+namespace {
+
+constexpr std::size_t burst_frames = 32;
+// Bursts taken from the port in one receive(): a bound on the work of a call; what is left waits in the port's ring.
+constexpr int receive_bursts_max = 16;
+
+}  // namespace
+
+// On cache lines of its own: neighbours belong to other cores.
+struct alignas(2 * cache_line_bytes) ImpairedPort::Queue {
+  Queue(Arena& arena, const Impairment& impairment, BlockPool& copies, const Rng& rng)
+      : from_wire(arena, impairment, copies, rng.child(0)), to_wire(arena, impairment, copies, rng.child(1)) {}
+
+  Link<net::RxFrame> from_wire;
+  Link<net::TxFrame> to_wire;
+  // Frames that left to_wire and wait for room in the port, from `waiting_first` on.
+  std::array<net::TxFrame, burst_frames> waiting;
+  std::uint32_t waiting_first = 0;
+  std::uint32_t waiting_end = 0;
+};
+
+ImpairedPort::ImpairedPort(Arena& arena, Port& inner, const Impairment& impairment,
+                           std::span<BlockPool* const> copies)
+    : inner_(inner), info_(inner.info()) {
+  PENSTOCK_ASSERT(copies.size() >= info_.queues);
+  info_.traits.tx_ip_checksum = false;
+  info_.traits.tx_udp_checksum = false;
+  const Rng rng(impairment.seed);
+  for (std::uint16_t q = 0; q < info_.queues; ++q) {
+    queues_.push_back(std::make_unique<Queue>(arena, impairment, *copies[q], rng.child(q)));
+  }
+}
+
+ImpairedPort::~ImpairedPort() = default;
+
+std::size_t ImpairedPort::cost(const Impairment& impairment, std::uint16_t queues) {
+  return queues * (Link<net::RxFrame>::cost(impairment.queue_frames) + Link<net::TxFrame>::cost(impairment.queue_frames));
+}
+
+std::uint32_t ImpairedPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,
+                                    Instant now) {
+  forward(queue, drops, now);
+  Link<net::RxFrame>& link = queues_[queue]->from_wire;
+  for (int burst = 0; burst < receive_bursts_max; ++burst) {
+    const std::uint32_t count = inner_.receive(queue, frames, drops, now);
+    for (net::RxFrame& frame : frames.first(count)) {
+      const Fate fate = link.offer(std::move(frame), now);
+      if (fate == Fate::lost) drops.count(net::DropReason::impair_lost);
+      if (fate == Fate::queue_full) drops.count(net::DropReason::impair_queue_full);
+    }
+    if (count < frames.size()) break;
+  }
+  std::uint32_t given = 0;
+  while (given < frames.size()) {
+    std::optional<net::RxFrame> frame = link.poll(now);
+    if (!frame) break;
+    frames[given++] = std::move(*frame);
+  }
+  return given;
+}
+
+std::uint32_t ImpairedPort::send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops,
+                                 Instant now) {
+  // What is due goes first: it may free places for what comes.
+  forward(queue, drops, now);
+  Link<net::TxFrame>& link = queues_[queue]->to_wire;
+  for (net::TxFrame& frame : frames) {
+    const Fate fate = link.offer(std::move(frame), now);
+    if (fate == Fate::lost) drops.count(net::DropReason::impair_tx_lost);
+    if (fate == Fate::queue_full) drops.count(net::DropReason::impair_tx_queue_full);
+  }
+  forward(queue, drops, now);
+  return static_cast<std::uint32_t>(frames.size());
+}
+
+// Gives the port what is due, as far as it takes it.
+void ImpairedPort::forward(std::uint16_t queue, net::DropCounters& drops, Instant now) {
+  Queue& q = *queues_[queue];
+  for (;;) {
+    if (q.waiting_first == q.waiting_end) {
+      q.waiting_first = 0;
+      q.waiting_end = 0;
+      while (q.waiting_end < burst_frames) {
+        std::optional<net::TxFrame> frame = q.to_wire.poll(now);
+        if (!frame) break;
+        q.waiting[q.waiting_end++] = std::move(*frame);
+      }
+      if (q.waiting_end == 0) return;
+    }
+    const auto waiting = std::span(q.waiting).subspan(q.waiting_first, q.waiting_end - q.waiting_first);
+    q.waiting_first += inner_.send(queue, waiting, drops, now);
+    if (q.waiting_first < q.waiting_end) return;
+  }
+}
+
+std::uint32_t ImpairedPort::held_frames(std::uint16_t queue) const {
+  return queues_[queue]->from_wire.held() + inner_.held_frames(queue);
+}
+
+// Frames that wait for room are due at once, since the port tells nobody when it has some.
+Instant ImpairedPort::next_deadline(std::uint16_t queue) const {
+  const Queue& q = *queues_[queue];
+  if (q.waiting_first < q.waiting_end) return Instant();
+  const Instant due = earlier(q.from_wire.next_deadline(), q.to_wire.next_deadline());
+  return earlier(due, inner_.next_deadline(queue));
+}
+
+const LinkCounters& ImpairedPort::receive_counters(std::uint16_t queue) const {
+  return queues_[queue]->from_wire.counters();
+}
+
+const LinkCounters& ImpairedPort::send_counters(std::uint16_t queue) const {
+  return queues_[queue]->to_wire.counters();
+}
+
+void ImpairedPort::change(const Impairment& impairment) {
+  for (const auto& queue : queues_) {
+    queue->from_wire.change(impairment);
+    queue->to_wire.change(impairment);
+  }
+}
+
+}  // namespace penstock::impair
