@@ -56,13 +56,14 @@ bool SegmentQueue::push_back(Segment&& segment) {
   return true;
 }
 
-Segment& SegmentQueue::front() {
+const Segment& SegmentQueue::front() const {
   PENSTOCK_ASSERT(count_ > 0);
   return head_->segments[first_];
 }
 
 Segment SegmentQueue::pop_front() {
-  Segment segment = std::move(front());
+  PENSTOCK_ASSERT(count_ > 0);
+  Segment segment = std::move(head_->segments[first_]);
   bytes_ -= segment.length();
   --count_;
   if (++first_ == SegmentChunk::places || count_ == 0) {

@@ -51,7 +51,7 @@ class SegmentQueue {
   bool push_back(Segment&& segment);
   // The queue must not be empty.
   Segment pop_front();
-  Segment& front();
+  const Segment& front() const;
   void clear();
 
   bool empty() const { return count_ == 0; }

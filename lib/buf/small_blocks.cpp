@@ -25,21 +25,23 @@ Segment SmallBlocks::copy(std::span<const std::uint8_t> bytes) {
   return segment;
 }
 
-Segment SmallBlocks::compact(Segment&& segment, bool foreign_scarce) {
+Segment SmallBlocks::compact(Segment segment, bool foreign_scarce) {
   const Block* block = segment.block();
-  if (block == nullptr) return std::move(segment);
+  if (block == nullptr) return segment;
   const bool ours = std::ranges::any_of(pools_, [&](const ArenaPool* pool) { return block->pool == pool; });
-  if (ours) return std::move(segment);
+  if (ours) return segment;
   for (ArenaPool* pool : pools_) {
     if (segment.length() > pool->block_bytes()) continue;
     // A copy pays when it frees twice what it takes; a block that others hold too would not be freed by it.
     const bool saves = segment.unique() && block->size >= 2 * pool->block_bytes();
     if (!saves && !foreign_scarce) break;
-    Segment kept = copy(segment.bytes());
-    if (kept.holds()) return kept;
-    break;
+    Block* small = pool->allocate();
+    if (small == nullptr) continue;
+    Segment kept = Segment::adopt(small, 0, segment.length());
+    std::ranges::copy(segment.bytes(), kept.writable().begin());
+    return kept;
   }
-  return std::move(segment);
+  return segment;
 }
 
 std::size_t SmallBlocks::cost(Counts counts) {

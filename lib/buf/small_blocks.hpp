@@ -29,7 +29,7 @@ class SmallBlocks {
   Segment copy(std::span<const std::uint8_t> bytes);
   // The same bytes in a block no more than needed: copied where that frees a block at least twice as large as the class,
   // or any foreign block when `foreign_scarce`. Returns the segment as it was when nothing is gained or no block is free.
-  Segment compact(Segment&& segment, bool foreign_scarce = false);
+  Segment compact(Segment segment, bool foreign_scarce = false);
 
   const ArenaPool& pool(std::uint32_t index) const { return *pools_[index]; }
   static std::size_t cost(Counts counts);
