@@ -20,6 +20,7 @@
 #include "engine/port.hpp"
 #include "nic/mbuf_pool.hpp"
 #include "nic/port_setup.hpp"
+#include "nic/rx_frame.hpp"
 
 namespace penstock::nic {
 
@@ -76,10 +77,13 @@ class DpdkPort final : public Port {
   };
 
   DpdkPort(StartedPort&& started, std::span<const QueuePools> pools);
-  void watch_link();
+  std::uint32_t take_in_burst(Queue& queue, std::span<rte_mbuf* const> mbufs, std::span<net::RxFrame> frames,
+                              net::DropCounters& drops);
+  std::uint32_t send_burst(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops);
 
   PortInfo info_;
   PortReport report_;
+  RxTrust trust_;
   std::uint16_t port_id_;
   std::vector<Queue> queues_;
   alignas(cache_line_bytes) std::atomic<bool> link_up_{false};

@@ -53,6 +53,7 @@ struct PortReport {
   std::uint16_t mtu = 0;
   bool rx_ip_checksum = false;
   bool rx_udp_checksum = false;
+  bool rx_rss_hash = false;        // frames carry the hash that chose their queue
   bool tx_ip_checksum = false;
   bool tx_udp_checksum = false;
   bool links_payload = false;

@@ -1,0 +1,171 @@
+#include "nic/dpdk_port.hpp"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "nic/tx_frame.hpp"
+
+namespace penstock::nic {
+
+namespace {
+
+// Frames that go to the driver at once. It bounds what is prepared in vain when the ring is full.
+constexpr std::uint32_t burst_packets = 32;
+
+int on_link_change(std::uint16_t, rte_eth_event_type, void* port, void*) {
+  static_cast<DpdkPort*>(port)->poll_link();
+  return 0;
+}
+
+void prefetch(std::span<rte_mbuf* const> mbufs) {
+  for (rte_mbuf* mbuf : mbufs) {
+    rte_prefetch0(rte_mbuf_to_priv(mbuf));
+    rte_prefetch0(rte_pktmbuf_mtod(mbuf, void*));
+  }
+}
+
+// How many of the first mbufs the driver would send; the one behind them it never will. Plain mbufs it takes unasked.
+std::uint32_t acceptable(std::uint16_t port_id, std::uint16_t queue, std::span<rte_mbuf*> mbufs) {
+  const bool plain = std::ranges::all_of(mbufs, [](const rte_mbuf* m) { return m->ol_flags == 0 && m->nb_segs == 1; });
+  const auto count = static_cast<std::uint16_t>(mbufs.size());
+  return plain ? count : rte_eth_tx_prepare(port_id, queue, mbufs.data(), count);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<DpdkPort>, std::string> DpdkPort::open(const PortSettings& settings,
+                                                                     std::span<const QueuePools> pools) {
+  std::vector<MbufPool*> blocks;
+  bool links = true;
+  for (const QueuePools& queue : pools) {
+    blocks.push_back(queue.blocks);
+    links = links && queue.indirect != nullptr;
+  }
+  PortSettings asked = settings;
+  asked.link_payload = settings.link_payload && links;
+  auto started = start_port(asked, blocks);
+  if (!started) return std::unexpected(started.error());
+  return std::unique_ptr<DpdkPort>(new DpdkPort(std::move(*started), pools));
+}
+
+DpdkPort::DpdkPort(StartedPort&& started, std::span<const QueuePools> pools)
+    : info_(std::move(started.info)), report_(std::move(started.report)), port_id_(started.port_id) {
+  for (const QueuePools& queue : pools) queues_.push_back({.pools = queue, .counters = {}});
+  PENSTOCK_ASSERT(queues_.size() == info_.queues);
+  trust_ = {.ip_checksum = report_.rx_ip_checksum,
+            .l4_checksum = report_.rx_udp_checksum,
+            .rss_hash = report_.rx_rss_hash && report_.rss};
+  if (report_.link_interrupt) {
+    rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, on_link_change, this);
+  }
+  poll_link();
+}
+
+DpdkPort::~DpdkPort() {
+  if (report_.link_interrupt) {
+    // -EAGAIN: the interrupt thread is in the callback right now, and still needs this object.
+    while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_LSC, on_link_change, this) == -EAGAIN) {
+      std::this_thread::yield();
+    }
+  }
+  stop_port(port_id_);
+}
+
+void DpdkPort::poll_link() {
+  rte_eth_link link = {};
+  if (rte_eth_link_get_nowait(port_id_, &link) != 0) return;
+  link_up_.store(link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
+}
+
+std::uint32_t DpdkPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops, Instant) {
+  PENSTOCK_ASSERT(queue < queues_.size());
+  std::uint32_t filled = 0;
+  // Dropped frames count as polled: a flood of them cannot keep the worker here.
+  for (std::size_t polled = 0; polled < frames.size();) {
+    std::array<rte_mbuf*, burst_packets> mbufs;
+    const std::size_t wanted = std::min<std::size_t>(burst_packets, frames.size() - polled);
+    const std::uint16_t got = rte_eth_rx_burst(port_id_, queue, mbufs.data(), static_cast<std::uint16_t>(wanted));
+    filled += take_in_burst(queues_[queue], {mbufs.data(), got}, frames.subspan(filled), drops);
+    polled += got;
+    if (got < wanted) break;
+  }
+  return filled;
+}
+
+std::uint32_t DpdkPort::take_in_burst(Queue& queue, std::span<rte_mbuf* const> mbufs, std::span<net::RxFrame> frames,
+                                      net::DropCounters& drops) {
+  prefetch(mbufs);
+  std::uint32_t filled = 0;
+  for (rte_mbuf* mbuf : mbufs) {
+    net::RxFrame& frame = frames[filled];
+    const RxTaken result = take_in(mbuf, *queue.pools.blocks, trust_, frame);
+    if (!result.taken) {
+      drops.count(result.reason);
+      continue;
+    }
+    ++filled;
+    ++queue.counters.rx_packets;
+    queue.counters.rx_bytes += frame.bytes.length();
+    queue.counters.rx_copied += result.copied ? 1 : 0;
+    queue.counters.rx_partial_sums += result.partial_l4_sum ? 1 : 0;
+  }
+  return filled;
+}
+
+std::uint32_t DpdkPort::send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops, Instant) {
+  PENSTOCK_ASSERT(queue < queues_.size());
+  std::uint32_t taken = 0;
+  while (taken < frames.size()) {
+    const std::size_t wanted = std::min<std::size_t>(burst_packets, frames.size() - taken);
+    const std::uint32_t got = send_burst(queue, frames.subspan(taken, wanted), drops);
+    taken += got;
+    if (got < wanted) break;
+  }
+  return taken;
+}
+
+std::uint32_t DpdkPort::send_burst(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops) {
+  QueueCounters& counters = queues_[queue].counters;
+  const QueuePools& pools = queues_[queue].pools;
+  rte_mempool* indirect = report_.links_payload ? pools.indirect->mempool() : nullptr;
+  std::array<rte_mbuf*, burst_packets> mbufs;
+  std::array<PreparedFrame, burst_packets> prepared;
+  std::uint32_t count = 0;
+  for (; count < frames.size(); ++count) {
+    mbufs[count] = prepare_frame(frames[count], *pools.blocks, indirect, prepared[count]);
+    if (mbufs[count] == nullptr) {
+      ++counters.tx_no_block;
+      break;
+    }
+  }
+
+  const std::uint32_t fit = acceptable(port_id_, queue, {mbufs.data(), count});
+  const std::uint32_t sent = fit == 0 ? 0 : rte_eth_tx_burst(port_id_, queue, mbufs.data(), static_cast<std::uint16_t>(fit));
+  for (std::uint32_t i = 0; i < sent; ++i) {
+    ++counters.tx_packets;
+    counters.tx_bytes += frames[i].bytes();
+    counters.tx_linked += prepared[i].linked ? 1 : 0;
+    counters.tx_copied += prepared[i].copied ? 1 : 0;
+    finish_frame(frames[i], prepared[i]);
+  }
+  for (std::uint32_t i = sent; i < count; ++i) undo_frame(frames[i], prepared[i], mbufs[i]);
+  if (sent < fit) ++counters.tx_ring_full;
+  if (sent < fit || fit == count) return sent;
+
+  // The frame behind the last would be refused for ever and block the queue.
+  ++counters.tx_refused;
+  drops.count(net::DropReason::tx_refused);
+  frames[fit].head.reset();
+  frames[fit].link.reset();
+  return fit + 1;
+}
+
+bool DpdkPort::reclaim(std::uint16_t queue) { return rte_eth_tx_done_cleanup(port_id_, queue, 0) >= 0; }
+
+}  // namespace penstock::nic

@@ -1,0 +1,74 @@
+#include "nic/runtime_dir.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace penstock::nic {
+
+namespace {
+
+constexpr mode_t others_write = S_IWGRP | S_IWOTH;
+
+std::string base_dir() {
+  if (const char* systemd = std::getenv("RUNTIME_DIRECTORY")) return systemd;
+  if (getuid() == 0) return "/var/run";
+  if (const char* session = std::getenv("XDG_RUNTIME_DIR")) return session;
+  return "/tmp";
+}
+
+std::unexpected<std::string> refuse(const std::string& path, const std::string& fault) {
+  return std::unexpected("The runtime directory " + path + " " + fault +
+                         ": remove or repair it, or start with RuntimeDirectory= of systemd or $RUNTIME_DIRECTORY set to "
+                         "a directory of mode 0700.");
+}
+
+// The base may be reached through a link of the system (/var/run is one), and belong to root; what lies in it must not be
+// open to a third.
+std::expected<void, std::string> check_base(const std::string& path, uid_t owner) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) != 0) return refuse(path, std::string("cannot be looked at (") + std::strerror(errno) + ")");
+  if (!S_ISDIR(found.st_mode)) return refuse(path, "is no directory");
+  if (found.st_uid != owner && found.st_uid != 0) return refuse(path, "belongs to another user");
+  if ((found.st_mode & others_write) != 0) return refuse(path, "can be written to by others");
+  return {};
+}
+
+std::expected<void, std::string> check_ours(const std::string& path, uid_t owner) {
+  struct stat found = {};
+  if (lstat(path.c_str(), &found) != 0) {
+    // EAL makes what is missing with mode 0700, and nobody else can be faster: the parent was checked before.
+    if (errno == ENOENT) return {};
+    return refuse(path, std::string("cannot be looked at (") + std::strerror(errno) + ")");
+  }
+  if (S_ISLNK(found.st_mode)) return refuse(path, "is a symbolic link");
+  if (!S_ISDIR(found.st_mode)) return refuse(path, "is no directory");
+  if (found.st_uid != owner) return refuse(path, "belongs to another user");
+  if ((found.st_mode & others_write) != 0) return refuse(path, "can be written to by others");
+  return {};
+}
+
+}  // namespace
+
+std::expected<RuntimeDir, std::string> runtime_dir_for(std::string_view prefix) {
+  if (prefix.empty() || prefix == "." || prefix == ".." || prefix.find('/') != std::string_view::npos) {
+    return std::unexpected("--file-prefix must be a plain file name, not \"" + std::string(prefix) + "\".");
+  }
+  RuntimeDir dir;
+  dir.base = base_dir();
+  dir.dpdk = dir.base + "/dpdk";
+  dir.path = dir.dpdk + "/" + std::string(prefix);
+  return dir;
+}
+
+std::expected<void, std::string> check_runtime_dir(const RuntimeDir& dir, uid_t owner) {
+  if (auto checked = check_base(dir.base, owner); !checked) return checked;
+  if (auto checked = check_ours(dir.dpdk, owner); !checked) return checked;
+  return check_ours(dir.path, owner);
+}
+
+}  // namespace penstock::nic
