@@ -1,8 +1,9 @@
 // BucketTable: the bounded hash table under the flow table, the prefix quota and the quarantine.
 //
 // It maps a keyed 64-bit hash to a 64-bit value other than 0, in cache-line buckets of four 16-byte slots, at a load of
-// at most 0.8 and with all memory taken at construction; nothing is rehashed. A slot keeps 56 bits of the hash as its tag,
-// not the key: who needs certainty passes a predicate over the value. Several entries may share a tag.
+// at most 0.8 and with all memory taken at construction; nothing is rehashed. A slot keeps the upper 56 bits of the hash as
+// its tag, and the home bucket follows from the tag; it does not keep the key: who needs certainty passes a predicate over
+// the value. Several entries may share a tag.
 //
 // An entry lies in its home bucket or in one of the 15 that follow. Every bucket counts, in the spare byte of its first
 // slot, the entries that passed over it because it was full; a look-up goes on exactly while that count is not 0. Erasing
@@ -63,7 +64,8 @@ class BucketTable {
   static_assert(sizeof(Bucket) == cache_line_bytes);
   static constexpr std::uint64_t tag_mask = ~std::uint64_t{0xff};
 
-  std::uint32_t home_of(std::uint64_t hash) const { return static_cast<std::uint32_t>(hash) & bucket_mask_; }
+  // From bits that the tag keeps, so that a hash and a slot's tag agree on it.
+  std::uint32_t home_of(std::uint64_t hash) const { return static_cast<std::uint32_t>(hash >> 8) & bucket_mask_; }
   static std::uint32_t buckets_for(std::uint32_t capacity);
   void count_passing(std::uint32_t home, std::uint32_t steps, int change);
 

@@ -35,10 +35,10 @@ struct RssView {
 
 class FlowOwnership {
  public:
-  static constexpr std::size_t key_bytes_max = 64;
-  static constexpr std::size_t reta_max = 4096;
+  static constexpr std::size_t rss_key_bytes_min = 40;
 
-  // For one port. Copies what `rss` points to. Every entry of the redirection table is below `workers`.
+  // For one port. Copies what `rss` points to. An RSS key has 40 bytes or more, for IPv6 addresses and ports; every entry
+  // of the redirection table is below `workers`.
   FlowOwnership(Arena& arena, const RssView& rss, std::uint32_t workers, SipKey key);
   static std::size_t cost(const RssView& rss);
 
@@ -54,6 +54,9 @@ class FlowOwnership {
   std::uint32_t queue_of(std::uint32_t rss) const { return reta_[rss % reta_.size()]; }
 
  private:
+  // Keeps the hash apart from the flow table's: else each worker would use only its share of the table's buckets.
+  static constexpr std::uint64_t domain = 0x72656e776f776f6c;
+
   std::uint32_t spread(std::uint64_t hashed) const;
 
   std::span<std::uint8_t> rss_key_;

@@ -91,6 +91,8 @@ class TimerWheel {
   static std::uint64_t tick_before(Instant instant);  // the last tick at or before it
   static Instant instant_of(std::uint64_t at) { return Instant::at_us(static_cast<std::int64_t>(at << tick_bits)); }
   static std::uint32_t chunks_for(std::uint32_t sessions_max);
+  static std::uint64_t bit_of(std::uint32_t slot) { return std::uint64_t{1} << (slot % 64); }
+  // Entries in the first chunk of a slot that is not empty.
   static std::uint32_t filled(const Slot& slot) { return (slot.count - 1) % entries_per_chunk + 1; }
 
   // What to look at next: a slot and the tick at which it comes up; slot `none` when no entry is held.

@@ -1,0 +1,66 @@
+#include "session/session_table.hpp"
+
+namespace penstock {
+
+SessionRecords::SessionRecords(Arena& arena, std::uint32_t sessions_max, std::uint8_t worker)
+    : records_(arena.make<Session>(sessions_max)),
+      free_(arena.make<Index>(sessions_max)),
+      free_count_(sessions_max),
+      worker_(worker) {
+  PENSTOCK_ASSERT(sessions_max != none);
+  // Lowest index on top, so that a young process touches memory from its start.
+  for (Index i = 0; i < sessions_max; ++i) free_[i] = sessions_max - 1 - i;
+}
+
+std::size_t SessionRecords::cost(std::uint32_t sessions_max) {
+  return Arena::cost<Session>(sessions_max) + Arena::cost<Index>(sessions_max);
+}
+
+SessionRecords::Index SessionRecords::take() {
+  if (free_count_ == 0) return none;
+  const Index index = free_[--free_count_];
+  Session& session = records_[index];
+  PENSTOCK_ASSERT(session.state == SessionState::free);
+  const std::uint32_t generation = session.generation;
+  session = Session{};
+  session.generation = generation;
+  session.state = SessionState::unproven;
+  return index;
+}
+
+void SessionRecords::give(Index index) {
+  PENSTOCK_ASSERT(is_open(index));
+  Session& session = records_[index];
+  for (const std::uint32_t position : session.timers.position) PENSTOCK_ASSERT(position == TimerPlaces::none);
+  PENSTOCK_ASSERT(!session.in_dirty_list);
+  session.state = SessionState::free;
+  session.generation = SessionId::next_generation(session.generation);
+  free_[free_count_++] = index;
+}
+
+Session* SessionRecords::find(SessionId id) {
+  if (id.index() >= capacity() || id.worker() != worker_) return nullptr;
+  Session& session = records_[id.index()];
+  if (session.generation != id.generation() || session.state == SessionState::free) return nullptr;
+  return &session;
+}
+
+SessionId SessionRecords::id_of(Index index) const {
+  PENSTOCK_ASSERT(is_open(index));
+  return SessionId(index, records_[index].generation, worker_);
+}
+
+SessionRecords::Page SessionRecords::walk(Index cursor, std::span<SessionId> ids, std::uint32_t scan_max) const {
+  Page page;
+  std::uint32_t scanned = 0;
+  for (; cursor < capacity(); ++cursor, ++scanned) {
+    if (scanned == scan_max || page.count == ids.size()) {
+      page.cursor = cursor;
+      return page;
+    }
+    if (is_open(cursor)) ids[page.count++] = id_of(cursor);
+  }
+  return page;
+}
+
+}  // namespace penstock
