@@ -1,0 +1,62 @@
+// AckList: the acknowledgements that are owed, in the order in which their segments came.
+//
+// Two fit in place; more move to a block of BuddyMemory that doubles up to entries_max and goes back when the list
+// drains. A list that cannot grow refuses: una, or the peer's resend, then brings what the ACK would have told. One
+// core, part of a session.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/buddy.hpp"
+#include "base/seq.hpp"
+
+namespace penstock::kcp {
+
+struct AckEntry {
+  Seq32 sn;       // the segment acknowledged
+  Stamp32 stamp;  // its ts, to be echoed
+};
+
+class AckList {
+ public:
+  static constexpr std::uint32_t in_place = 2;
+  static constexpr std::uint32_t entries_max = 512;
+  // How many of the latest entries are looked through for an equal one, which would tell the peer nothing new.
+  static constexpr std::uint32_t looked_back = 4;
+
+  AckList() = default;
+  ~AckList() { PENSTOCK_ASSERT(capacity_ == in_place); }
+  AckList(const AckList&) = delete;
+  AckList& operator=(const AckList&) = delete;
+
+  // Owes one more; false when the list is full and could not grow. An equal entry among the latest is not added again.
+  bool add(BuddyMemory& memory, AckEntry entry);
+  const AckEntry& front() const {
+    PENSTOCK_ASSERT(!empty());
+    return entries()[first_];
+  }
+  void pop_front(BuddyMemory& memory);
+  // Drops the entries before `una` and returns how many those were; the others keep their order.
+  std::uint32_t drop_before(BuddyMemory& memory, Seq32 una);
+  void clear(BuddyMemory& memory);
+
+  bool empty() const { return first_ == end_; }
+  std::uint32_t count() const { return static_cast<std::uint32_t>(end_ - first_); }
+
+ private:
+  bool make_room(BuddyMemory& memory);
+  const AckEntry* entries() const { return capacity_ == in_place ? near_ : far_; }
+  AckEntry* entries() { return capacity_ == in_place ? near_ : far_; }
+
+  union {
+    AckEntry near_[in_place] = {};
+    AckEntry* far_;
+  };
+  std::uint16_t first_ = 0;  // place of the oldest entry
+  std::uint16_t end_ = 0;    // place behind the latest
+  std::uint16_t capacity_ = in_place;
+};
+
+}  // namespace penstock::kcp

@@ -1,0 +1,58 @@
+// SendSlot: one segment from send() until it is acknowledged, and the record of its transmissions; one cache line.
+//
+// The stamps of the first and of the last three transmissions are kept, each with the µs within its millisecond. An ACK
+// names a transmission by its stamp; the first one is kept for paths whose round trip is longer than several timeouts.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "buf/segment.hpp"
+#include "proto/kcp/slot_ring.hpp"
+#include "proto/kcp/wire.hpp"
+
+namespace penstock::kcp {
+
+struct SendSlot {
+  static constexpr std::uint32_t stamps_kept = 4;
+
+  Segment payload;
+  Instant resend_at;                                 // when the RTO of the last transmission runs out
+  std::array<Stamp32, stamps_kept> stamps{};         // [0]: first transmission, [1 … 3]: the latest others, in turn
+  std::array<std::uint16_t, stamps_kept> stamp_us{};  // µs within the millisecond of each, 0 … 999
+  std::uint32_t rto_us = 0;                          // timeout of this segment, grown by each one that ran out
+  std::uint32_t acked_run = 0;                       // 0: unacknowledged; else this and the next run − 1 are acknowledged
+  std::uint16_t fastack = 0;                         // datagrams that acknowledged a later segment since the last transmission
+  std::uint8_t transmissions = 0;                    // so far; 0 while unsent
+  std::uint8_t fragment = 0;                         // frg
+
+  // Place of the latest transmission in `stamps`. Requires transmissions > 0.
+  std::uint32_t latest() const {
+    return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1);
+  }
+  void record(const Moment& moment) {
+    ++transmissions;
+    stamps[latest()] = moment.stamp;
+    stamp_us[latest()] = moment.us;
+  }
+  // µs since the transmission that `stamp` names, the latest such; nothing when it names none that is remembered.
+  std::optional<std::uint32_t> since(Stamp32 stamp, const Moment& moment) const;
+};
+static_assert(sizeof(SendSlot) == 64);
+
+using SendRing = SlotRing<SendSlot>;
+
+inline std::optional<std::uint32_t> SendSlot::since(Stamp32 stamp, const Moment& moment) const {
+  const std::uint32_t kept = transmissions < stamps_kept ? transmissions : stamps_kept;
+  std::optional<std::uint32_t> found;
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    if (stamps[i] != stamp) continue;
+    const std::int64_t us = std::int64_t{moment.stamp.distance_from(stamp)} * 1000 + moment.us - stamp_us[i];
+    const auto age = static_cast<std::uint32_t>(us < 0 ? 0 : us > 0xffff'ffff ? 0xffff'ffff : us);
+    if (!found || age < *found) found = age;
+  }
+  return found;
+}
+
+}  // namespace penstock::kcp

@@ -1,0 +1,123 @@
+// Sender: what is queued and in flight toward the peer, when it is resent, and what an acknowledgement does to it.
+//
+// One ring holds the segments [una, end): in flight up to `next`, unsent from there. A sn is fixed when its segment is
+// queued, and sn, frg and payload never change afterwards. Resends follow ikcp 1.7 (ikcp_flush). Two things differ on
+// purpose, see docs/kcp.md: an ACK counts only when (sn, ts) names a transmission, and the peer's window is taken from the
+// newest datagram only. One core, part of a session; Environment is passed in to keep the record small.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "buf/out_datagram.hpp"
+#include "buf/segment_queue.hpp"
+#include "proto/congestion.hpp"
+#include "proto/kcp/environment.hpp"
+#include "proto/kcp/rtt.hpp"
+#include "proto/kcp/send_slot.hpp"
+#include "proto/kcp/wire.hpp"
+#include "proto/protocol.hpp"
+
+namespace penstock::kcp {
+
+// What the ACKs and una of one datagram did, gathered segment by segment.
+struct AckRound {
+  Congestion::Acked acked;
+  Seq32 newest;          // the latest sn newly acknowledged by an ACK …
+  Stamp32 newest_stamp;  // … and the transmission it named; both valid when acked.proven
+  Seq32 una;             // the latest una of the datagram
+};
+
+class Sender {
+ public:
+  // Both windows begin at `first`, and the peer's window at ikcp's 128 until it tells its own.
+  explicit Sender(Seq32 first)
+      : una_(first), next_(first), end_(first), cursor_(first), peer_una_(first) {}
+
+  // All or nothing, as SendResult tells.
+  SendResult send(SegmentQueue& message, Environment& env);
+
+  // A una beyond what was sent is a lie: the datagram that carries it must be refused.
+  bool plausible(Seq32 una) const { return !una.after(next_); }
+  AckRound begin_round() const { return {.acked = {}, .newest = {}, .newest_stamp = {}, .una = una_}; }
+  // For each segment of a datagram: its una and wnd …
+  void on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env);
+  // … and for an ACK its sn and ts.
+  void on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env);
+  // After the last segment: frees what una covers, counts skips, lets the controller grow.
+  void end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env);
+
+  // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `common` carries
+  // conv, window and una.
+  void write(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+             Environment& env);
+  // True when write() would find something, were there room.
+  bool wants_write(Instant now, const Congestion& congestion, const Options& options) const;
+  // Drops the resend deadline's slack: after this next_resend() is exact. Call when it has passed.
+  void refresh(Instant now);
+  // Not later than the earliest resend; never() when nothing is in flight.
+  Instant next_resend() const { return una_ == next_ ? Instant::never() : earliest_; }
+
+  void release(Environment& env);
+
+  bool drained() const { return una_ == end_; }
+  std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }
+  std::uint32_t unsent() const { return static_cast<std::uint32_t>(end_.distance_from(next_)); }
+  // Wire bytes of the next first transmission that the windows allow; 0 when there is none.
+  std::uint32_t next_wire_bytes(const Congestion& congestion, const Options& options) const;
+  bool blocked_by_peer() const { return peer_window_ == 0 && unsent() > 0; }
+  std::uint32_t peer_window() const { return peer_window_; }
+  Seq32 una() const { return una_; }
+  // A segment was sent dead_link times in vain.
+  bool dead() const { return dead_; }
+  // The message that was last refused as `full` for want of queue room would fit now.
+  bool has_room_again(const Options& options) const {
+    return wanted_ != 0 && unsent() + wanted_ <= options.send_queue_segments_max;
+  }
+  void forget_wanted() { wanted_ = 0; }
+  std::uint32_t queued_bytes() const { return queued_bytes_; }
+  std::uint32_t retransmissions() const { return retransmissions_; }
+
+ private:
+  enum class Cause : std::uint8_t { none, first, timeout, fast };
+
+  std::uint32_t window(const Congestion& congestion, const Options& options) const {
+    return std::min({options.snd_wnd, std::uint32_t{peer_window_}, congestion.window()});
+  }
+  bool may_send_new(const Congestion& congestion, const Options& options) const {
+    return next_ != end_ && in_flight() < window(congestion, options);
+  }
+  bool append_to_last(SegmentQueue& message, Environment& env);
+  std::uint32_t fragments_max(const Options& options) const;
+  void acknowledge(SendSlot& slot, AckRound& round);
+  void free_before(Seq32 una, AckRound& round);
+  void count_skips(const AckRound& round, const Options& options);
+  void skip_run(Seq32& sn);
+  Cause cause_of(const SendSlot& slot, Instant now, const Options& options) const;
+  bool resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env);
+  void transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+                Environment& env);
+  void end_scan(const Moment& moment, Congestion& congestion, const Options& options);
+
+  SendRing ring_;
+  Instant earliest_ = Instant::never();       // no unacknowledged segment in flight is due before
+  Instant scan_earliest_ = Instant::never();  // the same, of the part that the running scan has passed
+  Seq32 una_;                                 // oldest unacknowledged segment
+  Seq32 next_;                                // first unsent segment
+  Seq32 end_;                                 // the sn of the next segment to be queued
+  Seq32 cursor_;                              // where the running scan goes on
+  Seq32 peer_una_;                            // newest una that the peer told
+  std::uint32_t queued_bytes_ = 0;            // payload in [una, end) not yet acknowledged
+  std::uint32_t retransmissions_ = 0;
+  std::uint16_t peer_window_ = 128;           // segments, from the newest datagram
+  std::uint16_t peer_window_max_ = 128;       // the largest window told: what its longest message can be
+  std::uint16_t wanted_ = 0;                  // segments of the message refused last; 0: none
+  bool peer_window_known_ = false;            // the peer told its window at least once
+  bool scanning_ = false;                     // a scan for due resends was begun and not ended
+  bool skips_due_ = false;                    // some segment's fastack has reached the threshold
+  bool scan_timeout_ = false;                 // the running scan resent after a timeout
+  bool scan_fast_ = false;                    // the running scan resent early
+  bool dead_ = false;
+};
+
+}  // namespace penstock::kcp

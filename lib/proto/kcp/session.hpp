@@ -1,0 +1,135 @@
+// Session: the KCP machine of one conversation. Routes between sender, receiver, ACK list, probe, RTT and congestion.
+//
+// Satisfies ReliableSession (proto/protocol.hpp), and takes the Environment that the sessions of a worker and listener
+// share. Both sides of KCP are equal: an opening client differs only in that it trusts the address it chose itself
+// (Opening::by_us), while a peer that came to us has to prove that it receives at its address: by an ACK whose (sn, ts)
+// names a transmission, or the proof ping. Until then no timer of ours resends, and the caller bounds `out` by what the
+// peer sent. An idle session holds no memory but itself and arms no deadline.
+//
+// Order of calls in a turn: on_datagram() …, on_timeout() when now ≥ next_deadline(), poll_event(), poll_receive(),
+// send(), then poll_transmit() with a fresh OutDatagram until it answers false, then keep() if holds_undelivered().
+// One core; not movable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "proto/kcp/ack_list.hpp"
+#include "proto/kcp/environment.hpp"
+#include "proto/kcp/probe.hpp"
+#include "proto/kcp/receiver.hpp"
+#include "proto/kcp/refusal.hpp"
+#include "proto/kcp/rtt.hpp"
+#include "proto/kcp/sender.hpp"
+#include "proto/protocol.hpp"
+
+namespace penstock::kcp {
+
+enum class Opening : std::uint8_t { by_peer, by_us };
+
+// Where a session begins. Peers in the field know nothing but sn 0; the rest is for tests.
+struct Start {
+  Opening opening = Opening::by_peer;
+  Seq32 send_first;                          // the first sn we use
+  Seq32 receive_first;                       // the first sn we expect
+  std::optional<Stamp32> stamp_origin = {};  // added to the ms clock on the wire; drawn from the Rng when absent
+};
+
+// A look at one session, for statistics. Cumulative counts of all sessions are in Counters.
+struct Stats {
+  std::uint32_t srtt_us = 0;     // 0 before the first sample
+  std::uint32_t rttvar_us = 0;
+  std::uint32_t rto_us = 0;
+  std::uint32_t cwnd = 0;        // segments; Congestion::unbounded without a congestion window
+  std::uint32_t ssthresh = 0;    // segments
+  std::uint32_t snd_wnd = 0;     // segments
+  std::uint32_t peer_window = 0;   // segments the peer can take
+  std::uint32_t in_flight = 0;     // segments sent and not acknowledged by una
+  std::uint32_t unsent = 0;        // segments
+  std::uint32_t queued_bytes = 0;  // payload not acknowledged, sent or not
+  std::uint32_t undelivered = 0;   // segments in order that the service has not taken
+  std::uint32_t receive_window = 0;   // segments, as advertised
+  std::uint32_t retransmissions = 0;  // of this session, for either cause
+};
+
+class Session {
+ public:
+  Session(Environment& env, std::uint32_t conv, Instant now, const Start& start = {});
+  ~Session() { release(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Takes one UDP payload, the envelope already removed. Refusal tells what was refused of it.
+  Refusal on_datagram(Segment datagram, Instant now);
+  // Call when now ≥ next_deadline(). Resends themselves go out by poll_transmit().
+  void on_timeout(Instant now);
+  SendResult send(SegmentQueue& message, Instant now);
+  // `service` and `drained` deliver what is queued first, for linger_ms at most; any other reason ends at once.
+  void close(CloseReason reason, Instant now);
+
+  std::optional<Received> poll_receive();
+  std::optional<Receivable> receivable() const;
+  std::optional<SessionEvent> poll_event();
+  // Fills at most min(mtu, out.room()) bytes; false when nothing was written.
+  bool poll_transmit(OutDatagram& out, Instant now);
+  Instant next_deadline() const;
+
+  // A hint that spares a block: false when poll_transmit() would write nothing whatever the room.
+  bool wants_transmit(Instant now) const;
+  // Call at the end of a turn for a session that holds_undelivered(): lets go of RX buffers where a smaller block does;
+  // `foreign_scarce` when RX buffers run low.
+  void keep(bool foreign_scarce) { receiver_.keep(foreign_scarce, *env_); }
+  bool holds_undelivered() const { return receiver_.holds(); }
+
+  // The peer proved that it receives at its address, or we chose the address ourselves.
+  bool proven() const { return proven_; }
+  bool closed() const { return phase_ == Phase::closed; }
+  // Closing or closed: send() takes nothing more.
+  bool closing() const { return phase_ != Phase::open; }
+  // Nothing queued, in flight, held or owed.
+  bool idle() const;
+  std::uint32_t conv() const { return conv_; }
+  Stats stats() const;
+  const Environment& environment() const { return *env_; }
+
+  // Gives all memory back; the session is closed afterwards, without an event.
+  void release();
+
+ private:
+  enum class Phase : std::uint8_t { open, closing, closed };
+
+  Refusal validate(std::span<const std::uint8_t> bytes) const;
+  Refusal apply(Segment datagram, const Moment& moment);
+  Refusal take_push(const Header& header, Segment&& payload);
+  void on_ack(AckRound& round, const Header& header, const Moment& moment);
+  Header common_header() const;
+  void write_acks(OutDatagram& out);
+  void write_window_commands(OutDatagram& out);
+  bool transmit_unproven(OutDatagram& out, const Moment& moment);
+  void write_ping(OutDatagram& out, Seq32 una);
+  void update_blocked(Instant now);
+  void finish_if_drained();
+  void finish(CloseReason reason);
+  void prove();
+  Moment moment_at(Instant now) const { return Moment::at(now, stamp_origin_); }
+
+  Environment* env_;
+  std::uint32_t conv_;
+  Stamp32 stamp_origin_;                // secret: makes the echo of a stamp proof of receipt
+  Instant deadline_ = Instant::never();  // closing: when lingering ends; open: when a send refused for memory may be retried
+  Sender sender_;
+  Receiver receiver_;
+  AckList acks_;
+  Probe probe_;
+  Rtt rtt_;
+  Congestion congestion_;
+  Phase phase_ = Phase::open;
+  CloseReason reason_ = CloseReason::service;
+  bool proven_;
+  bool proven_event_ = false;
+  bool writable_event_ = false;
+  bool closed_event_ = false;
+};
+static_assert(sizeof(Session) <= 256);
+
+}  // namespace penstock::kcp

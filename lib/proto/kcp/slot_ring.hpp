@@ -1,0 +1,63 @@
+// SlotRing: slots indexed by sn, in one power-of-two block of BuddyMemory that exists only while it is needed.
+//
+// Finding a slot is a mask, whatever the window. The ring begins empty, is taken on first use with as many slots as the
+// smallest buddy block holds, doubles when a window needs more, and is given back when its user has drained it. Every slot
+// of the ring is constructed all the time; an unused one is `T{}`. One core, part of a session.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/buddy.hpp"
+#include "base/seq.hpp"
+
+namespace penstock::kcp {
+
+template <class T>
+class SlotRing {
+ public:
+  static constexpr std::uint32_t smallest = BuddyMemory::smallest_bytes / sizeof(T);
+  static_assert(std::has_single_bit(sizeof(T)) && smallest > 0);
+
+  SlotRing() = default;
+  ~SlotRing() { PENSTOCK_ASSERT(slots_ == nullptr); }
+  SlotRing(const SlotRing&) = delete;
+  SlotRing& operator=(const SlotRing&) = delete;
+
+  // Makes the ring hold at least `count` slots, taking the used ones [first, end) along. False when memory is short:
+  // then nothing changed.
+  bool reserve(BuddyMemory& memory, std::uint32_t count, Seq32 first, Seq32 end) {
+    if (count <= capacity_) return true;
+    return grow(memory, std::max(std::bit_ceil(count), smallest), first, end);
+  }
+  // Gives the memory back. Every slot must have let go of what it held.
+  void release(BuddyMemory& memory) {
+    if (slots_ == nullptr) return;
+    std::destroy_n(slots_, capacity_);
+    memory.give(std::exchange(slots_, nullptr), std::size_t{std::exchange(capacity_, 0)} * sizeof(T));
+  }
+
+  T& operator[](Seq32 sn) { return slots_[sn.raw() & (capacity_ - 1)]; }
+  const T& operator[](Seq32 sn) const { return slots_[sn.raw() & (capacity_ - 1)]; }
+  std::uint32_t capacity() const { return capacity_; }
+
+ private:
+  bool grow(BuddyMemory& memory, std::uint32_t capacity, Seq32 first, Seq32 end) {
+    T* larger = static_cast<T*>(memory.take(std::size_t{capacity} * sizeof(T)));
+    if (larger == nullptr) return false;
+    std::uninitialized_value_construct_n(larger, capacity);
+    for (Seq32 sn = first; sn != end; ++sn) larger[sn.raw() & (capacity - 1)] = std::move((*this)[sn]);
+    release(memory);
+    slots_ = larger;
+    capacity_ = capacity;
+    return true;
+  }
+
+  T* slots_ = nullptr;
+  std::uint32_t capacity_ = 0;  // slots; 0 or a power of two
+};
+
+}  // namespace penstock::kcp

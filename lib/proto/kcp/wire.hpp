@@ -1,0 +1,78 @@
+// The KCP segment header on the wire: 24 bytes, little-endian, and the segments of a datagram one after the other.
+//
+// Layout (skywind3000/kcp, ikcp.c and protocol.txt): conv 4, cmd 1, frg 1, wnd 2, ts 4, sn 4, una 4, len 4, then `len`
+// bytes of payload. Pure functions on bytes, callable from any core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/seq.hpp"
+#include "base/time.hpp"
+#include "proto/kcp/refusal.hpp"
+
+namespace penstock::kcp {
+
+inline constexpr std::uint32_t header_bytes = 24;
+
+enum class Command : std::uint8_t {
+  push = 81,  // data
+  ack = 82,   // acknowledges one sn and echoes its ts
+  wask = 83,  // asks for the window
+  wins = 84,  // tells the window
+};
+
+struct Header {
+  std::uint32_t conv = 0;
+  Command command = Command::push;
+  std::uint8_t fragment = 0;   // frg: fragments of the message that follow this one
+  std::uint16_t window = 0;    // wnd: segments that the sender of this header can still take
+  Stamp32 stamp;               // ts: the sender's clock in ms; in an ACK the echo of the stamp acknowledged
+  Seq32 sn;                    // sn: number of the segment, or of the one acknowledged
+  Seq32 una;                   // una: every sn before it was received
+  std::uint32_t length = 0;    // len: bytes of payload behind the header
+};
+
+// Writes the header to the first 24 bytes of `target`, which must hold them.
+void encode(const Header& header, std::span<std::uint8_t> target);
+// The header in the first 24 bytes. `command` is as received and may be none of the four.
+Header decode(std::span<const std::uint8_t> bytes);
+bool known(Command command);
+
+// The first header of a datagram that has one, for listeners that key by conv and judge what may open a session.
+std::optional<Header> peek(std::span<const std::uint8_t> datagram);
+
+// Walks over the segments of a datagram. Fewer than 24 bytes behind the last one are ignored, as ikcp does.
+class SegmentReader {
+ public:
+  explicit SegmentReader(std::span<const std::uint8_t> datagram) : bytes_(datagram) {}
+
+  // Moves to the next segment. False at the end, or when the segment is longer than the rest: then malformed() tells.
+  bool next();
+  const Header& header() const { return header_; }
+  // Where the payload of the current segment begins in the datagram.
+  std::uint32_t payload_offset() const { return end_ - header_.length; }
+  bool malformed() const { return malformed_; }
+
+ private:
+  std::span<const std::uint8_t> bytes_;
+  Header header_;
+  std::uint32_t end_ = 0;  // where the next segment's header begins
+  bool malformed_ = false;
+};
+
+// A moment as the machine uses it: the instant, and what the wire and the send record make of it.
+struct Moment {
+  Instant now;
+  Stamp32 stamp;          // ms of the clock plus the session's secret origin
+  std::uint16_t us = 0;   // µs within that millisecond, 0 … 999
+
+  static Moment at(Instant now, Stamp32 origin) {
+    const auto ms = static_cast<std::uint64_t>(now.count_us()) / 1000;
+    return {now, origin + static_cast<std::uint32_t>(ms),
+            static_cast<std::uint16_t>(static_cast<std::uint64_t>(now.count_us()) - ms * 1000)};
+  }
+};
+
+}  // namespace penstock::kcp
