@@ -56,7 +56,7 @@ struct RouteConfig {
 struct InterfaceConfig {
   std::uint32_t line = 0;  // where the file names it: its [[port]] or [[port.vlan]]
   net::TagStack tags;
-  std::vector<net::Prefix> addresses;  // own addresses with their on-link prefix; never empty in a checked Config
+  std::vector<net::Prefix> addresses;      // own addresses with their on-link prefix; never empty in a checked Config
   std::optional<net::IpAddress> gateway;   // default next hop for IPv4
   std::optional<net::IpAddress> gateway6;  // default next hop for IPv6
   std::vector<RouteConfig> routes;
@@ -74,8 +74,8 @@ enum class TxMode : std::uint8_t {
 
 // [[port]]: one DPDK device.
 struct PortConfig {
-  std::uint32_t line = 0;  // of its [[port]]
-  std::string device;      // DPDK device name ("net_af_packet0") or PCI address; unique
+  std::uint32_t line = 0;     // of its [[port]]
+  std::string device;         // DPDK device name ("net_af_packet0") or PCI address; unique
   std::uint32_t mtu = 1'500;  // bytes of an IP packet, 576 … 9,000; at least 1,280 with an IPv6 address
   RxChecksum rx_checksum = RxChecksum::verify;
   TxMode tx_mode = TxMode::copy;
@@ -102,7 +102,8 @@ struct ListenerConfig {
   SessionKey key = SessionKey::address_conv;
   Mode mode = Mode::message;
 
-  std::uint32_t nodelay = 0;        // 0: RTO doubles and is at least 100 ms; 1: grows by half, at least 30 ms; 2: by half of rx_rto
+  // 0: the RTO is at least 100 ms and doubles; 1: at least 30 ms, grows by half; 2: the same, by half of the measured RTO
+  std::uint32_t nodelay = 0;
   std::uint32_t interval_ms = 100;  // flush interval the peer's RTO reckons with, 10 … 5,000
   std::uint32_t resend = 0;         // later acknowledgements that trigger a fast retransmit, 0 … 255; 0 = never
   bool nc = false;                  // no congestion control
@@ -114,10 +115,10 @@ struct ListenerConfig {
   std::uint32_t probe_ms = 7'000;           // first zero-window probe, 100 … 120,000 (ikcp 1.7: 7,000; 2.0: 5,000)
   bool fastack_conserve = false;  // count an acknowledgement for fast retransmit only when it is newer than the segment
 
-  std::uint32_t sessions_max = 0;         // sessions of this listener; 0 = limits.sessions_max
-  std::uint32_t half_open_max = 0;        // sessions without proof of address; 0 = a quarter of sessions_max
-  std::uint32_t per_prefix_max = 0;       // sessions per IPv4 /24 or IPv6 /56; 0 = no limit
-  std::uint32_t idle_timeout_s = 60;      // nothing from the peer for so long ends the session, 1 … 86,400
+  std::uint32_t sessions_max = 0;          // sessions of this listener; 0 = limits.sessions_max
+  std::uint32_t half_open_max = 0;         // sessions without proof of address; 0 = a quarter of sessions_max
+  std::uint32_t per_prefix_max = 0;        // sessions per IPv4 /24 or IPv6 /56; 0 = no limit
+  std::uint32_t idle_timeout_s = 60;       // nothing from the peer for so long ends the session, 1 … 86,400
   std::uint32_t half_open_timeout_s = 10;  // no proof of address within this ends it, 1 … 3,600
   std::uint32_t stall_timeout_s = 120;     // a window shut for so long ends it, 1 … 86,400
   std::uint32_t quarantine_s = 5;          // a closed session's late datagrams are ignored for so long, 0 … 300
@@ -148,7 +149,14 @@ inline constexpr std::size_t config_bytes_max = 1U << 20;
 std::expected<Config, ConfigError> load_config(const std::filesystem::path& path);
 // Checks the text of a file; `file` is only for the sentences.
 std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file);
-// Every key that the reader knows, as "listener.mtu": one word of truth for docs, completion and tests.
-std::vector<std::string> config_keys();
+
+// A key that the reader knows, as docs/config.md lists it.
+struct ConfigKey {
+  std::string name;    // "listener.mtu"
+  std::string range;   // "50..9000", "\"copy\" or \"link\""
+  std::string preset;  // its value when the file does not name it: "1400", "none"; "required" when it must
+};
+// Every key, in the order in which it is read. It comes from the reader's own code, so it cannot differ from it.
+std::vector<ConfigKey> config_keys();
 
 }  // namespace penstock::control
