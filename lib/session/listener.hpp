@@ -101,6 +101,7 @@ class ListenerTable {
   // there is none (udp_no_listener).
   Listener* find(const net::Endpoint& local);
   Listener& operator[](std::uint16_t index) { return listeners_[index]; }
+  const Listener& operator[](std::uint16_t index) const { return listeners_[index]; }
   std::uint16_t count() const { return static_cast<std::uint16_t>(listeners_.size()); }
   std::span<Listener> all() { return listeners_; }
 

@@ -50,7 +50,8 @@ struct alignas(cache_line_bytes) Session {
   SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
   bool in_dirty_list = false;                            // waits in this turn's list of sessions to be polled
   bool readable = false;                                 // the service has not yet taken what was received
-  bool writable_wanted = false;                          // a send was refused for want of room: tell when there is some
+  bool announced = false;                                // the service was told of it
+  bool over = false;                                     // its machine is closed: the place is freed at the turn's end
 
   // --- time and service
   alignas(cache_line_bytes) Instant last_heard;          // last datagram that the machine accepted

@@ -1,0 +1,84 @@
+#include "engine/connection.hpp"
+
+#include "engine/worker.hpp"
+#include "engine/world.hpp"
+
+namespace penstock {
+
+std::optional<Receivable> Connection::receivable() const {
+  return worker_->world_->sessions.machine(id_.index()).receivable();
+}
+
+std::optional<Received> Connection::receive() {
+  World& world = *worker_->world_;
+  auto received = world.sessions.machine(id_.index()).poll_receive();
+  // Taking what was held may open the window again, which the peer must hear.
+  if (received) world.mark_dirty(world.sessions[id_.index()], id_);
+  return received;
+}
+
+SendResult Connection::send(SegmentQueue& message) {
+  World& world = *worker_->world_;
+  const SendResult result = world.sessions.machine(id_.index()).send(message, world.now);
+  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_);
+  return result;
+}
+
+void Connection::again() {
+  World& world = *worker_->world_;
+  Session& session = world.sessions[id_.index()];
+  session.readable = true;
+  world.mark_dirty(session, id_);
+}
+
+void Connection::close() {
+  World& world = *worker_->world_;
+  world.sessions.machine(id_.index()).close(CloseReason::service, world.now);
+  world.mark_dirty(world.sessions[id_.index()], id_);
+}
+
+std::uint64_t& Connection::user_data() { return worker_->world_->sessions[id_.index()].user_data; }
+const net::Path& Connection::path() const { return worker_->world_->sessions[id_.index()].path; }
+std::uint32_t Connection::conv() const { return worker_->world_->sessions[id_.index()].conv; }
+std::uint32_t Connection::listener() const { return worker_->world_->sessions[id_.index()].listener; }
+bool Connection::proven() const { return worker_->world_->sessions[id_.index()].state != SessionState::unproven; }
+
+Connection Connections::get(SessionId id) {
+  return worker_.world_->sessions.find(id) != nullptr ? Connection(worker_, id) : Connection();
+}
+
+std::optional<SessionId> Connections::open(const OpenRequest& request, Instant now) {
+  World& world = *worker_.world_;
+  PENSTOCK_ASSERT(request.listener < world.listeners.count());
+  Listener& listener = world.listeners[static_cast<std::uint16_t>(request.listener)];
+  const SessionKeyMode mode = listener.config().key_mode;
+  const auto path = world.stack.path_to(request.remote, listener.config().port);
+  if (!path || world.draining) return std::nullopt;
+  if (world.config.workers > 1 &&
+      world.ownership[world.port_of(*path)].owner(*path, mode, request.conv) != world.index) {
+    return std::nullopt;
+  }
+  const FlowKey key = flow_key(mode, *path, request.conv);
+  const SessionId present = world.flows.find(hash(key, world.parts.key), [&](SessionId id) {
+    const Session* session = world.sessions.find(id);
+    return session != nullptr && session->matches(key);
+  });
+  if (present.is_valid()) return std::nullopt;
+  net::DropReason why{};
+  const auto id = world.open_session(listener, *path, request.conv, kcp::Opening::by_us, now, why);
+  if (id) world.mark_dirty(world.sessions[id->index()], *id);
+  return id;
+}
+
+SegmentQueue Connections::make_message() { return SegmentQueue(worker_.world_->chunks); }
+
+bool Connections::has_room_for(std::uint32_t segments) const {
+  return worker_.world_->chunks.available() >= segments / SegmentChunk::places + 2;
+}
+
+Segment Connections::allocate(std::uint32_t length) { return worker_.world_->small_blocks.allocate(length); }
+Segment Connections::keep(Segment&& segment) { return worker_.world_->small_blocks.compact(std::move(segment)); }
+std::uint32_t Connections::worker_index() const { return worker_.world_->index; }
+std::uint32_t Connections::sessions_now() const { return worker_.world_->sessions.count(); }
+
+}  // namespace penstock

@@ -1,0 +1,147 @@
+#include "engine/desk.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock {
+
+namespace {
+
+// Places of the session table that one page looks at, at the most: a nearly empty table must not hold up a turn.
+constexpr std::uint32_t scan_max = 4096;
+
+SessionReport report_of(World& world, SessionId id, Instant now) {
+  const Session& session = world.sessions[id.index()];
+  const kcp::Session& machine = world.sessions.machine(id.index());
+  const kcp::Stats stats = machine.stats();
+  return {.id = id.raw(),
+          .local = session.path.local,
+          .remote = session.path.remote,
+          .conv = session.conv,
+          .listener = session.listener,
+          .proven = session.state == SessionState::unproven ? 0u : 1u,
+          .closing = machine.closing() ? 1u : 0u,
+          .age_us = (now - session.opened).count_us(),
+          .silent_us = (now - session.last_heard).count_us(),
+          .srtt_us = stats.srtt_us,
+          .rto_us = stats.rto_us,
+          .cwnd = stats.cwnd,
+          .in_flight = stats.in_flight,
+          .unsent = stats.unsent,
+          .held = stats.undelivered,
+          .peer_window = stats.peer_window,
+          .retransmitted = stats.retransmissions};
+}
+
+void answer_sessions(World& world, std::uint64_t cursor, Answer& answer, Instant now) {
+  std::array<SessionId, Answer::sessions_per_page> ids;
+  const auto first = static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor, world.sessions.capacity()));
+  const auto page = world.sessions.walk(first, ids, scan_max);
+  for (std::uint32_t i = 0; i < page.count; ++i) answer.sessions[answer.count++] = report_of(world, ids[i], now);
+  answer.more = page.cursor == SessionRecords::none ? 0 : 1;
+  answer.next_cursor = answer.more != 0 ? page.cursor : 0;
+}
+
+MachineStats machine_stats(const kcp::Counters& from) {
+  return {.segments_sent = from.segments_sent,
+          .segments_received = from.segments_received,
+          .segments_duplicate = from.duplicates,
+          .segments_beyond_window = from.beyond_window,
+          .retransmitted_timeout = from.retransmit_timeout,
+          .retransmitted_fast = from.retransmit_fast,
+          .acks_sent = from.acks_sent,
+          .acks_unmatched = from.acks_forged,
+          .probes_sent = from.probes_sent,
+          .window_updates_sent = from.window_updates_sent,
+          .proof_pings_sent = from.proof_pings_sent,
+          .messages_received = from.messages_received,
+          .messages_sent = from.messages_sent,
+          .bytes_received = from.bytes_received,
+          .bytes_sent = from.bytes_sent};
+}
+
+LevelStats level_stats(const World& world) {
+  LevelStats levels{.blocks_free = world.parts.blocks.available(),
+                    .blocks_total = world.parts.blocks.capacity(),
+                    .window_bytes_used = world.windows.in_use_bytes(),
+                    .window_bytes_total = world.windows.capacity_bytes(),
+                    .chunks_free = world.chunks.available(),
+                    .chunks_total = world.chunks.capacity(),
+                    .neighbor_frames_waiting = world.stack.pending_frames()};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    levels.small_blocks_free[i] = world.small_blocks.pool(i).available();
+    levels.small_blocks_total[i] = world.small_blocks.pool(i).capacity();
+  }
+  return levels;
+}
+
+ListenerStats listener_stats(const Listener& listener) {
+  const ListenerCounters& from = listener.counters();
+  return {.opened = from.opened,
+          .refused = from.refused_full + from.refused_half_open_full + from.refused_prefix_full + from.withdrawn,
+          .sessions_now = listener.sessions(),
+          .half_open_now = listener.half_open(),
+          .closed = from.closed};
+}
+
+}  // namespace
+
+void serve_mail(World& world, Instant now) {
+  Mailbox* mailbox = world.parts.mailbox;
+  // With no room for an answer the question waits, so that none is lost.
+  if (mailbox == nullptr || mailbox->commands.read_available() == 0 || mailbox->answers.write_available() == 0) return;
+  Command command;
+  if (!mailbox->commands.pop(command)) return;
+  ++world.stats.mails;
+  world.worked = true;
+  Answer answer;
+  answer.ticket = command.ticket;
+  switch (command.kind) {
+    case Command::Kind::sessions:
+      answer_sessions(world, command.argument, answer, now);
+      break;
+    case Command::Kind::session: {
+      const SessionId id = SessionId::from_raw(command.argument);
+      if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);
+      break;
+    }
+    case Command::Kind::drain:
+      world.draining = true;
+      world.close_all(CloseReason::drained, now);
+      break;
+    case Command::Kind::stop:
+      world.draining = true;
+      world.close_all(CloseReason::stopped, now);
+      break;
+  }
+  const bool pushed = mailbox->answers.push(answer);
+  PENSTOCK_ASSERT(pushed);
+}
+
+void fill_snapshot(const World& world, StatsSnapshot& into, Instant now) {
+  into.taken_at_us = now.count_us();
+  into.sequence = world.snapshots;
+  into.worker = world.stats;
+  into.worker.sessions_now = world.sessions.count();
+  into.worker.sessions_unproven_now = 0;
+  into.machine = machine_stats(world.machine_counters);
+  into.levels = level_stats(world);
+  for (std::size_t i = 0; i < net::drop_reason_count; ++i) into.drops[i] = world.drops.of(static_cast<net::DropReason>(i));
+  into.listener_count = world.listeners.count();
+  for (std::uint16_t i = 0; i < world.listeners.count(); ++i) {
+    into.listeners[i] = listener_stats(world.listeners[i]);
+    into.worker.sessions_unproven_now += into.listeners[i].half_open_now;
+  }
+  into.histograms = world.histograms;
+  into.histograms[static_cast<std::size_t>(HistogramId::rtt_us)] = world.machine_counters.rtt_us;
+}
+
+void publish_when_due(World& world, Instant now) {
+  if (world.parts.published == nullptr || now - world.last_snapshot < world.config.snapshot_interval) return;
+  world.last_snapshot = now;
+  ++world.snapshots;
+  fill_snapshot(world, *world.snapshot, now);
+  world.parts.published->publish(*world.snapshot);
+}
+
+}  // namespace penstock

@@ -1,0 +1,129 @@
+#include "engine/egress.hpp"
+
+#include <algorithm>
+
+namespace penstock {
+
+namespace {
+
+// Datagrams of one session in one turn; a session with more to send goes on in the next, so that none starves the others.
+constexpr std::uint32_t datagrams_per_turn = 64;
+// How soon a session that could not send what was due is looked at again when nothing else wakes it.
+constexpr Duration retry_after = Duration::ms(1);
+
+enum class Sent : std::uint8_t { nothing_left, more, no_block, no_room };
+
+Block* take_head(World& world) {
+  if (world.spare_head != nullptr) return std::exchange(world.spare_head, nullptr);
+  return world.parts.blocks.allocate();
+}
+
+// One datagram of a session, from its machine to its port's batch.
+Sent send_one(World& world, Session& session, kcp::Session& machine, Instant now) {
+  TxBatch& batch = world.batches[world.port_of(session.path)];
+  if (batch.full() && !batch.flush(world.stats, world.drops, now) && batch.full()) return Sent::no_room;
+  Block* head = take_head(world);
+  if (head == nullptr) {
+    ++world.stats.tx_no_block;
+    return Sent::no_block;
+  }
+  std::uint32_t room = std::min<std::uint32_t>(world.stack.payload_max(session.path), head->size - net::headroom_bytes);
+  if (session.state == SessionState::unproven) room = std::min(room, session.credit_bytes);
+  OutDatagram out(head, net::headroom_bytes, room, world.config.copy_break);
+  if (!machine.poll_transmit(out, now)) {
+    world.spare_head = out.take_head().detach();
+    return Sent::nothing_left;
+  }
+  const bool paid = session.spend_credit(out.size());
+  PENSTOCK_ASSERT(paid);
+  std::uint16_t port = 0;
+  net::TxFrame frame;
+  if (world.stack.send_udp(session.path, std::move(out), frame, port, now) == net::Stack::SendVerdict::ready) {
+    batch.next() = std::move(frame);
+    batch.commit();
+  }
+  world.worked = true;
+  return Sent::more;
+}
+
+Sent send_session(World& world, Session& session, kcp::Session& machine, Instant now) {
+  for (std::uint32_t i = 0; i < datagrams_per_turn; ++i) {
+    if (!machine.wants_transmit(now)) return Sent::nothing_left;
+    const Sent sent = send_one(world, session, machine, now);
+    if (sent != Sent::more) return sent;
+  }
+  return Sent::more;
+}
+
+// Arms the machine's timer. An unproven session that lacks credit waits for its peer, or for its half-open time to end.
+void settle(World& world, Session& session, kcp::Session& machine, std::uint32_t place, Instant now) {
+  if (machine.holds_undelivered()) {
+    machine.keep(world.parts.blocks.available() < world.parts.blocks.capacity() / 4);
+  }
+  Instant deadline = machine.next_deadline();
+  if (deadline <= now) {
+    const bool waits = session.state == SessionState::unproven;
+    if (waits) ++world.stats.credit_waits;
+    deadline = waits ? Instant::never() : now + retry_after;
+  }
+  session.deadline = deadline;
+  world.wheel.arm(place, TimerKind::machine, deadline);
+}
+
+// Visits each dirty session once and keeps those with work left on the list.
+bool send_sessions(World& world, Instant now) {
+  std::uint32_t kept = 0;
+  bool all = true;
+  // Retiring and sending add nothing to the list, so its length stands.
+  const std::uint32_t count = world.dirty.count();
+  for (std::uint32_t place = 0; place < count; ++place) {
+    const SessionId id = world.dirty[place];
+    Session* session = world.sessions.find(id);
+    PENSTOCK_ASSERT(session != nullptr);
+    session->in_dirty_list = false;
+    if (session->over) {
+      world.retire_session(id, now);
+      continue;
+    }
+    kcp::Session& machine = world.sessions.machine(id.index());
+    const Sent sent = send_session(world, *session, machine, now);
+    settle(world, *session, machine, id.index(), now);
+    if (sent == Sent::nothing_left && !session->readable) continue;
+    all = false;
+    session->in_dirty_list = true;
+    world.dirty.put(kept++, id);
+  }
+  world.dirty.truncate(kept);
+  return all;
+}
+
+// ARP, ND, ICMP, and datagrams whose next hop became known.
+bool send_control(World& world, Instant now) {
+  for (;;) {
+    if (std::ranges::any_of(world.batches, [](const TxBatch& batch) { return batch.full(); })) {
+      bool room = true;
+      for (TxBatch& batch : world.batches) {
+        batch.flush(world.stats, world.drops, now);
+        room = room && !batch.full();
+      }
+      if (!room) return false;
+    }
+    std::uint16_t port = 0;
+    net::TxFrame frame;
+    if (!world.stack.poll_transmit(frame, port, now)) return true;
+    world.batches[port].next() = std::move(frame);
+    world.batches[port].commit();
+    world.worked = true;
+  }
+}
+
+}  // namespace
+
+bool send_all(World& world, Instant now) {
+  bool all = send_sessions(world, now);
+  all = send_control(world, now) && all;
+  for (TxBatch& batch : world.batches) all = batch.flush(world.stats, world.drops, now) && all;
+  return all;
+}
+
+}  // namespace penstock

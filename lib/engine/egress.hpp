@@ -1,0 +1,16 @@
+// Egress: the sending half of a turn. Dirty sessions are asked for datagrams, then the stack for its own frames, then the
+// batches go to the ports.
+//
+// An unproven session is never asked for more bytes than its credit. When blocks or room run out the session stays on the
+// list and is asked again in the next turn. Sessions that are over are retired here.
+#pragma once
+
+#include "base/time.hpp"
+#include "engine/world.hpp"
+
+namespace penstock {
+
+// True when everything that was ready could be sent.
+bool send_all(World& world, Instant now);
+
+}  // namespace penstock

@@ -1,0 +1,211 @@
+#include "engine/intake.hpp"
+
+#include <array>
+
+#include "engine/admission.hpp"
+
+namespace penstock {
+
+namespace {
+
+constexpr std::uint32_t burst_max = TxBatch::frames_max;
+// Bursts that a draining receive takes of one queue at the most: a queue's whole ring, so that a flood cannot hold it.
+constexpr std::uint32_t drain_bursts_max = 64;
+// Lines of a machine that taking in a datagram touches first.
+constexpr std::uint32_t machine_lines = 2;
+
+static_assert(static_cast<int>(net::DropReason::kcp_closed) - static_cast<int>(net::DropReason::kcp_too_short) ==
+              static_cast<int>(kcp::Refusal::closed) - static_cast<int>(kcp::Refusal::too_short));
+
+net::DropReason drop_reason_of(kcp::Refusal refusal) {
+  const int step = static_cast<int>(refusal) - static_cast<int>(kcp::Refusal::too_short);
+  return static_cast<net::DropReason>(static_cast<int>(net::DropReason::kcp_too_short) + step);
+}
+
+// What a refusal of data alone leaves applied: the peer was heard.
+bool was_heard(kcp::Refusal refusal) {
+  return refusal == kcp::Refusal::none || refusal == kcp::Refusal::beyond_window || refusal == kcp::Refusal::no_memory ||
+         refusal == kcp::Refusal::closed;
+}
+
+// When receive buffers run low, what a machine may keep moves to a block of our own at once: the NIC's ring must refill.
+constexpr std::uint32_t scarce_share = 4;  // low means a quarter is left
+
+struct Burst {
+  std::uint32_t count = 0;
+  bool handed_over = false;  // came from another worker
+  std::array<net::Packet, burst_max> packets;
+  std::array<Listener*, burst_max> listeners;
+  std::array<std::uint32_t, burst_max> convs;
+  std::array<FlowKey, burst_max> keys;
+  std::array<FlowHash, burst_max> hashes;
+  std::array<SessionId, burst_max> candidates;
+};
+
+// Stage: listener and key. Packets without either leave the burst.
+void find_keys(World& world, Burst& burst, Instant now) {
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    net::Packet& packet = burst.packets[i];
+    Listener* listener = world.listeners.find(packet.path.local);
+    if (listener == nullptr) {
+      world.stack.refuse(packet, now);
+      packet.payload.reset();
+      continue;
+    }
+    const auto header = kcp::peek(packet.payload.bytes());
+    if (!header) {
+      world.drops.count(net::DropReason::kcp_too_short);
+      packet.payload.reset();
+      continue;
+    }
+    burst.listeners[kept] = listener;
+    burst.convs[kept] = header->conv;
+    burst.keys[kept] = flow_key(listener->config().key_mode, packet.path, header->conv);
+    burst.hashes[kept] = hash(burst.keys[kept], world.parts.key);
+    if (kept != i) burst.packets[kept] = std::move(packet);
+    ++kept;
+  }
+  burst.count = kept;
+}
+
+// Gives one datagram to its session's machine. `fresh` when the session was opened by it.
+void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
+  Session& session = world.sessions[id.index()];
+  if (!(session.path == packet.path)) {
+    world.drops.count(net::DropReason::path_unproven);
+    packet.payload.reset();
+    return;
+  }
+  session.path.next_hop_hint = packet.path.next_hop_hint != 0 ? packet.path.next_hop_hint : session.path.next_hop_hint;
+  if (session.state == SessionState::unproven) session.add_credit(packet.payload.length());
+  if (scarce) packet.payload = world.small_blocks.compact(std::move(packet.payload), true);
+  kcp::Session& machine = world.sessions.machine(id.index());
+  const kcp::Refusal refusal = machine.on_datagram(std::move(packet.payload), now);
+  if (refusal == kcp::Refusal::none) ++world.stats.delivered;
+  else world.drops.count(drop_reason_of(refusal));
+  if (fresh && refusal != kcp::Refusal::none) {
+    world.abandon_session(id);
+    return;
+  }
+  if (!was_heard(refusal)) return;
+  session.last_heard = now;
+  session.readable = true;
+  world.mark_dirty(session, id);
+}
+
+// Stages: look-up, prefetch, machine.
+void take_burst(World& world, Burst& burst, Instant now) {
+  find_keys(world, burst, now);
+  const std::span hashes = std::span{burst.hashes}.first(burst.count);
+  const std::span candidates = std::span{burst.candidates}.first(burst.count);
+  world.flows.find_bulk(hashes, candidates);
+  for (const SessionId id : candidates) {
+    if (id.is_valid()) world.sessions.prefetch(id, machine_lines);
+  }
+  const bool scarce = world.parts.blocks.available() < world.parts.blocks.capacity() / scarce_share;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    net::Packet& packet = burst.packets[i];
+    const auto matches = [&](SessionId id) {
+      const Session* session = world.sessions.find(id);
+      return session != nullptr && session->matches(burst.keys[i]);
+    };
+    SessionId id = world.flows.confirm(hashes[i], candidates[i], matches);
+    const bool fresh = !id.is_valid();
+    if (fresh) {
+      const auto opened = admit(world, *burst.listeners[i], packet, burst.convs[i], !burst.handed_over, now);
+      if (!opened) {
+        packet.payload.reset();
+        continue;
+      }
+      id = *opened;
+    }
+    deliver(world, id, packet, fresh, scarce, now);
+  }
+  burst.count = 0;
+}
+
+// One burst of one queue through the stack. Returns how many frames the port gave.
+std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, Instant now) {
+  Port& port = *world.parts.ports[number];
+  const auto queue = static_cast<std::uint16_t>(world.index);
+  std::array<net::RxFrame, burst_max> frames;
+  const std::uint64_t dropped_before = world.drops.received_total();
+  const std::uint32_t held_before = port.held_frames(queue);
+  const std::uint32_t count = port.receive(queue, std::span{frames}.first(world.config.burst), world.drops, now);
+  const std::uint64_t dropped = world.drops.received_total() - dropped_before;
+  world.stats.held_now += port.held_frames(queue) - held_before;
+  world.stats.rx_packets += count + dropped + port.held_frames(queue) - held_before;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    world.stats.rx_bytes += frames[i].bytes.length();
+    switch (world.stack.take_in(number, frames[i], burst.packets[burst.count], now)) {
+      case net::Stack::Intake::udp:
+        ++burst.count;
+        break;
+      case net::Stack::Intake::handled:
+        ++world.stats.delivered;
+        break;
+      case net::Stack::Intake::dropped:
+        break;
+    }
+  }
+  if (count > 0) {
+    world.worked = true;
+    world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
+  }
+  take_burst(world, burst, now);
+  return count;
+}
+
+}  // namespace
+
+void take_from_ports(World& world, bool drain, Instant now) {
+  Burst burst;
+  const std::uint32_t bursts = drain ? drain_bursts_max : 1;
+  for (std::uint16_t number = 0; number < world.parts.ports.size(); ++number) {
+    for (std::uint32_t i = 0; i < bursts; ++i) {
+      if (take_from_port(world, number, burst, now) < world.config.burst) break;
+    }
+  }
+}
+
+void take_from_workers(World& world, Instant now) {
+  if (world.config.workers == 1) return;
+  Burst burst;
+  burst.handed_over = true;
+  const std::uint32_t workers = world.config.workers;
+  for (std::uint32_t i = 0; i < workers; ++i) {
+    const std::uint32_t from = (world.news_worker + i) % workers;
+    if (from == world.index) continue;
+    auto& ring = world.parts.handoff->ring(from, world.index);
+    HandoffRecord record;
+    while (burst.count < world.config.burst && ring.pop(record)) {
+      world.worked = true;
+      if (record.kind == HandoffRecord::Kind::neighbor) {
+        world.stack.apply(record.news, now);
+        continue;
+      }
+      ++world.stats.handed_in;
+      net::Packet& packet = burst.packets[burst.count++];
+      packet.path = record.path;
+      packet.payload = Segment::adopt(record.block, record.offset, record.length);
+      packet.has_rss_hash = false;
+    }
+    take_burst(world, burst, now);
+  }
+  world.news_worker = (world.news_worker + 1) % workers;
+}
+
+void spread_news(World& world) {
+  while (const auto news = world.stack.poll_news()) {
+    HandoffRecord record;
+    record.kind = HandoffRecord::Kind::neighbor;
+    record.news = *news;
+    for (std::uint32_t to = 0; to < world.config.workers; ++to) {
+      // A full ring loses the news; the other worker then asks the neighbour itself again.
+      if (to != world.index) static_cast<void>(world.parts.handoff->ring(world.index, to).push(record));
+    }
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,111 @@
+#include "engine/telling.hpp"
+
+#include <array>
+
+namespace penstock {
+
+namespace {
+
+// Timer entries looked at in one turn, cascaded ones included.
+constexpr std::uint32_t timer_budget = 512;
+// Events told to a service in one call.
+constexpr std::uint32_t events_max = 256;
+
+void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
+  Session& session = world.sessions[place];
+  kcp::Session& machine = world.sessions.machine(place);
+  ++world.stats.timers_fired;
+  if (kind == TimerKind::machine) machine.on_timeout(now);
+  else machine.close(session.state == SessionState::unproven ? CloseReason::unproven : CloseReason::idle, now);
+  world.mark_dirty(session, world.sessions.id_of(place));
+}
+
+// Gathers the events of one service and hands them over in bursts.
+class Teller {
+ public:
+  Teller(Application& service, Connections& connections, Instant now)
+      : service_(service), connections_(connections), now_(now) {}
+  ~Teller() { flush(); }
+  Teller(const Teller&) = delete;
+  Teller& operator=(const Teller&) = delete;
+
+  void tell(SessionId id, ConnectionEvent::Kind kind, CloseReason reason = CloseReason::service) {
+    if (count_ == events_max) flush();
+    events_[count_++] = {.id = id, .kind = kind, .reason = reason};
+  }
+  void flush() {
+    if (count_ == 0) return;
+    const std::uint32_t count = count_;
+    count_ = 0;
+    service_.on_events(connections_, std::span{events_}.first(count), now_);
+  }
+
+ private:
+  Application& service_;
+  Connections& connections_;
+  Instant now_;
+  std::uint32_t count_ = 0;
+  std::array<ConnectionEvent, events_max> events_;
+};
+
+// Tells what happened to one session since it was last visited.
+void tell_session(World& world, Session& session, SessionId id, Teller& teller) {
+  kcp::Session& machine = world.sessions.machine(id.index());
+  Listener& listener = world.listeners[session.listener];
+  if (!session.announced) {
+    session.announced = true;
+    teller.tell(id, ConnectionEvent::Kind::opened);
+  }
+  if (session.readable && !session.over) {
+    session.readable = false;
+    if (machine.receivable()) teller.tell(id, ConnectionEvent::Kind::readable);
+  }
+  while (const auto event = machine.poll_event()) {
+    switch (event->kind) {
+      case SessionEvent::Kind::proven:
+        if (session.state == SessionState::unproven) listener.on_proven();
+        session.state = SessionState::proven;
+        break;
+      case SessionEvent::Kind::writable:
+        teller.tell(id, ConnectionEvent::Kind::writable);
+        break;
+      case SessionEvent::Kind::closed:
+        session.over = true;
+        listener.on_closed(event->reason, session.state == SessionState::unproven, session.path.remote.address);
+        teller.tell(id, ConnectionEvent::Kind::closed, event->reason);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+bool fire_timers(World& world, Instant now) {
+  const auto deadline_of = [&world](std::uint32_t place, TimerKind kind) {
+    const Session& session = world.sessions[place];
+    return kind == TimerKind::machine ? session.deadline : world.idle_deadline(place, session);
+  };
+  const std::uint32_t looked_at =
+      world.wheel.advance(now, timer_budget, deadline_of, [&](std::uint32_t place, TimerKind kind) {
+        world.worked = true;
+        fire(world, place, kind, now);
+      });
+  return looked_at < timer_budget;
+}
+
+void tell_services(World& world, Connections& connections, Instant now) {
+  for (std::uint32_t number = 0; number < world.parts.services.size(); ++number) {
+    Application& service = *world.parts.services[number];
+    if (now >= service.next_deadline()) service.on_timeout(connections, now);
+    Teller teller(service, connections, now);
+    // The list may grow while a service works on other sessions; those were not visited and come last.
+    for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {
+      const SessionId id = world.dirty[place];
+      Session* session = world.sessions.find(id);
+      if (session == nullptr) continue;
+      if (world.config.listeners[session->listener].service == number) tell_session(world, *session, id, teller);
+    }
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,99 @@
+#include "engine/worker.hpp"
+
+#include <algorithm>
+
+#include "engine/desk.hpp"
+#include "engine/egress.hpp"
+#include "engine/intake.hpp"
+#include "engine/telling.hpp"
+#include "engine/world.hpp"
+
+namespace penstock {
+
+namespace {
+
+// A gap this long between two turns was not ours: the CPU was taken away, or the machine slept.
+constexpr Duration stall_gap = Duration::ms(5);
+
+// Tells the stack of links that went up or down since the last turn.
+void watch_links(World& world, Instant now) {
+  for (std::uint16_t port = 0; port < world.parts.ports.size(); ++port) {
+    const bool up = world.parts.ports[port]->link_up();
+    if (up == world.link_was_up[port]) continue;
+    world.link_was_up[port] = up;
+    world.stack.on_link(port, up, now);
+  }
+}
+
+}  // namespace
+
+Worker::Worker(const NodeConfig& config, std::uint32_t index, const WorkerParts& parts, Instant now)
+    : world_(std::make_unique<World>(config, index, parts, now)), connections_(*this) {
+  world_->link_was_up.resize(parts.ports.size(), false);
+  for (Application* service : parts.services) service->on_start(connections_, now);
+}
+
+// Sessions let go of their buffers before the pools that they came from.
+Worker::~Worker() {
+  if (world_->spare_head != nullptr) Segment::adopt(world_->spare_head, 0, 0).reset();
+}
+
+std::size_t Worker::arena_bytes(const NodeConfig& config) { return World::arena_bytes(config); }
+
+void Worker::run_once(Instant asked_now) {
+  World& world = *world_;
+  const Instant now = world.now = later(world.now, asked_now);
+  const Duration gap = world.last_turn.is_never() ? Duration() : now - world.last_turn;
+  world.last_turn = now;
+  world.worked = false;
+
+  serve_mail(world, now);
+  watch_links(world, now);
+  take_from_ports(world, gap > stall_gap, now);
+  take_from_workers(world, now);
+  if (now >= world.stack.next_deadline()) world.stack.on_timeout(now);
+  bool all = fire_timers(world, now);
+  tell_services(world, connections_, now);
+  all = send_all(world, now) && all;
+  spread_news(world);
+
+  world.backlog = !all;
+  ++world.stats.turns;
+  if (gap > stall_gap) ++world.stats.stalls;
+  if (world.worked) {
+    ++world.stats.turns_with_work;
+    world.histograms[static_cast<std::size_t>(HistogramId::turn_gap_us)].record(
+        static_cast<std::uint64_t>(gap.count_us()));
+  }
+  publish_when_due(world, now);
+}
+
+Instant Worker::next_deadline() const {
+  const World& world = *world_;
+  if (world.backlog || world.dirty.count() > 0) return world.now;
+  Instant next = earlier(world.wheel.next_due(), world.stack.next_deadline());
+  for (const Application* service : world.parts.services) next = earlier(next, service->next_deadline());
+  for (const Port* port : world.parts.ports) {
+    next = earlier(next, port->next_deadline(static_cast<std::uint16_t>(world.index)));
+  }
+  return next;
+}
+
+void Worker::drain(Instant now) {
+  world_->draining = true;
+  world_->close_all(CloseReason::drained, now);
+}
+
+void Worker::stop(Instant now) {
+  world_->draining = true;
+  world_->close_all(CloseReason::stopped, now);
+}
+
+bool Worker::quiet() const {
+  const World& world = *world_;
+  return world.sessions.count() == 0 && std::ranges::all_of(world.batches, [](const TxBatch& b) { return b.empty(); });
+}
+
+void Worker::snapshot(StatsSnapshot& into, Instant now) const { fill_snapshot(*world_, into, now); }
+
+}  // namespace penstock

@@ -1,0 +1,151 @@
+#include "engine/world.hpp"
+
+#include <algorithm>
+
+namespace penstock {
+
+namespace {
+
+// A conversation that closed leaves one entry; more than this many a quarantine time leave early, oldest first.
+std::uint32_t quarantine_places(const NodeConfig& node) { return std::clamp(node.sessions_max, 256u, 1u << 20); }
+
+std::vector<ListenerConfig> admissions(const NodeConfig& node) {
+  std::vector<ListenerConfig> configs;
+  for (const ListenerSetup& setup : node.listeners) configs.push_back(setup.admission);
+  return configs;
+}
+
+RssView rss_view(const PortInfo& info) {
+  return {.key = info.rss_key, .reta = info.rss_reta, .ports_v4 = info.rss_udp4, .ports_v6 = info.rss_udp6};
+}
+
+// The largest key and table that a port may have, for a sum that is made before the ports are known.
+constexpr std::size_t rss_key_bytes_max = 128;
+constexpr std::size_t rss_reta_max = 4096;
+std::size_t ownership_cost_max() {
+  return Arena::cost<std::uint8_t>(rss_key_bytes_max) + Arena::cost<std::uint16_t>(rss_reta_max);
+}
+
+// Independent streams of one seed; the labels only have to differ.
+enum class Stream : std::uint64_t { stack = 1, machines = 2 };
+
+}  // namespace
+
+World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerParts& given, Instant start)
+    : config(node),
+      index(worker_index),
+      parts(given),
+      rng(Rng(given.seed).child(static_cast<std::uint64_t>(Stream::machines))),
+      small_blocks(given.arena, node.memory.small_blocks),
+      windows(given.arena, node.memory.window_bytes),
+      chunks(given.arena, node.memory.chunks),
+      stack(given.arena, node.stack, given.blocks, drops, given.key,
+            Rng(given.seed).child(static_cast<std::uint64_t>(Stream::stack))),
+      quota(given.arena, node.sessions_max, given.key),
+      listeners(given.arena, admissions(node), quota),
+      quarantine(given.arena, quarantine_places(node)),
+      flows(given.arena, node.sessions_max),
+      sessions(given.arena, node.sessions_max, static_cast<std::uint8_t>(worker_index)),
+      wheel(given.arena, sessions.all(), start),
+      dirty(given.arena, node.sessions_max),
+      now(start),
+      last_snapshot(start) {
+  PENSTOCK_ASSERT(node.workers <= workers_max && worker_index < node.workers);
+  PENSTOCK_ASSERT(node.listeners.size() <= listeners_max);
+  PENSTOCK_ASSERT(node.workers == 1 || given.handoff != nullptr);
+  for (Port* port : given.ports) {
+    PENSTOCK_ASSERT(port->info().rss_key.size() <= rss_key_bytes_max);
+    PENSTOCK_ASSERT(port->info().rss_reta.size() <= rss_reta_max);
+    ownership.emplace_back(given.arena, rss_view(port->info()), node.workers, given.key);
+    batches.emplace_back(*port, static_cast<std::uint16_t>(worker_index), node.burst);
+  }
+  for (const ListenerSetup& setup : node.listeners) {
+    environments.push_back({.options = setup.kcp, .memory = windows, .blocks = small_blocks, .rng = rng,
+                            .counters = machine_counters});
+  }
+}
+
+std::size_t World::arena_bytes(const NodeConfig& node) {
+  const std::size_t ports = node.stack.ports.size();
+  return SmallBlocks::cost(node.memory.small_blocks) + BuddyMemory::cost(node.memory.window_bytes) +
+         SegmentChunkPool::cost(node.memory.chunks) + net::Stack::cost(node.stack) +
+         PrefixQuota::cost(node.sessions_max) + ListenerTable::cost(node.listeners.size()) +
+         Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
+         SessionTable<kcp::Session>::cost(node.sessions_max) + TimerWheel::cost(node.sessions_max) +
+         DirtyList::cost(node.sessions_max) + ports * ownership_cost_max();
+}
+
+std::optional<SessionId> World::open_session(Listener& listener, const net::Path& path, std::uint32_t conv,
+                                             kcp::Opening opening, Instant at, net::DropReason& why) {
+  if (const auto refused = listener.admit(path.remote.address)) {
+    why = *refused;
+    return std::nullopt;
+  }
+  kcp::Start begin;
+  begin.opening = opening;
+  const SessionId id = sessions.open(environments[listener.index()], conv, at, begin);
+  if (!id.is_valid()) {
+    listener.withdraw(path.remote.address);
+    why = net::DropReason::session_table_full;
+    return std::nullopt;
+  }
+  Session& session = sessions[id.index()];
+  session.path = path;
+  session.conv = conv;
+  session.listener = listener.index();
+  session.key_mode = listener.config().key_mode;
+  session.last_heard = at;
+  session.opened = at;
+  if (!flows.insert(hash(session.key(), parts.key), id)) {
+    listener.withdraw(path.remote.address);
+    sessions.close(id);
+    why = net::DropReason::flow_table_full;
+    return std::nullopt;
+  }
+  if (opening == kcp::Opening::by_us) {
+    session.state = SessionState::proven;
+    listener.on_proven();
+  }
+  wheel.arm(id.index(), TimerKind::idle, idle_deadline(id.index(), session));
+  ++stats.sessions_opened;
+  return id;
+}
+
+void World::retire_session(SessionId id, Instant at) {
+  Session* session = sessions.find(id);
+  PENSTOCK_ASSERT(session != nullptr && session->over);
+  const FlowKey late = quarantine_key(session->key_mode, session->path, session->conv);
+  quarantine.add(hash(late, parts.key), at, at + listeners[session->listener].config().quarantine);
+  flows.erase(hash(session->key(), parts.key), id);
+  wheel.cancel_all(id.index());
+  sessions.close(id);
+}
+
+void World::abandon_session(SessionId id) {
+  Session* session = sessions.find(id);
+  PENSTOCK_ASSERT(session != nullptr);
+  PENSTOCK_ASSERT(!session->in_dirty_list);
+  listeners[session->listener].withdraw(session->path.remote.address);
+  --stats.sessions_opened;
+  flows.erase(hash(session->key(), parts.key), id);
+  wheel.cancel_all(id.index());
+  sessions.close(id);
+}
+
+void World::close_all(CloseReason reason, Instant at) {
+  for (std::uint32_t i = 0; i < sessions.capacity(); ++i) {
+    if (!sessions.is_open(i)) continue;
+    sessions.machine(i).close(reason, at);
+    mark_dirty(sessions[i], sessions.id_of(i));
+  }
+}
+
+Instant World::idle_deadline(std::uint32_t place, const Session& session) const {
+  const ListenerConfig& limits = config.listeners[session.listener].admission;
+  // Up to a second apart by place, so that a million sessions made together do not end together.
+  const Duration apart = Duration::us((place * 2654435761u) >> 12);
+  if (session.state == SessionState::unproven) return session.opened + limits.half_open_timeout + apart;
+  return session.last_heard + limits.idle_timeout + apart;
+}
+
+}  // namespace penstock

@@ -1,0 +1,120 @@
+// World: everything that one worker owns, as its stages see it.
+//
+// Plain data with a few verbs that every stage needs. The stages (intake, admission, timers, telling, egress, desk) are
+// functions over a World, one file each, called in turn by Worker::run_once. Only the worker's core touches a World.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/arena.hpp"
+#include "base/buddy.hpp"
+#include "base/histogram.hpp"
+#include "base/rng.hpp"
+#include "engine/application.hpp"
+#include "engine/node_config.hpp"
+#include "engine/stats.hpp"
+#include "engine/tx_batch.hpp"
+#include "engine/worker.hpp"
+#include "net/stack.hpp"
+#include "proto/kcp/session.hpp"
+#include "session/flow_table.hpp"
+#include "session/listener.hpp"
+#include "session/ownership.hpp"
+#include "session/prefix_quota.hpp"
+#include "session/quarantine.hpp"
+#include "session/session_table.hpp"
+#include "session/timer_wheel.hpp"
+
+namespace penstock {
+
+// Sessions to visit, each at most once: Session::in_dirty_list tells who is in. Every session may be in it at once.
+class DirtyList {
+ public:
+  DirtyList(Arena& arena, std::uint32_t sessions_max) : ids_(arena.make<SessionId>(sessions_max)) {}
+  static std::size_t cost(std::uint32_t sessions_max) { return Arena::cost<SessionId>(sessions_max); }
+
+  void push(SessionId id) {
+    PENSTOCK_ASSERT(count_ < ids_.size());
+    ids_[count_++] = id;
+  }
+  SessionId operator[](std::uint32_t place) const { return ids_[place]; }
+  std::uint32_t count() const { return count_; }
+  // Keeps the first `count` places.
+  void truncate(std::uint32_t count) { count_ = count; }
+  // Overwrites a place already visited, to keep a session for the next turn.
+  void put(std::uint32_t place, SessionId id) { ids_[place] = id; }
+
+ private:
+  std::span<SessionId> ids_;
+  std::uint32_t count_ = 0;
+};
+
+struct World {
+  World(const NodeConfig& node, std::uint32_t worker_index, const WorkerParts& given, Instant start);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  static std::size_t arena_bytes(const NodeConfig& node);
+
+  // Puts an open session on the list of this turn's sessions to tell about and to send for.
+  void mark_dirty(Session& session, SessionId id) {
+    if (session.in_dirty_list) return;
+    session.in_dirty_list = true;
+    dirty.push(id);
+  }
+  // Begins a session on `path`, or names the reason why it can't.
+  std::optional<SessionId> open_session(Listener& listener, const net::Path& path, std::uint32_t conv,
+                                        kcp::Opening opening, Instant at, net::DropReason& why);
+  // Frees the place of a session that is over; its conversation goes into quarantine.
+  void retire_session(SessionId id, Instant at);
+  // Takes a session back that was opened this moment and refused its first datagram.
+  void abandon_session(SessionId id);
+  // Asks every session's machine to close; those that have nothing to send are over at once.
+  void close_all(CloseReason reason, Instant at);
+  // When the session's idle or half-open time is up.
+  Instant idle_deadline(std::uint32_t index, const Session& session) const;
+  std::uint16_t port_of(const net::Path& path) const { return config.stack.interfaces[path.interface].port; }
+
+  const NodeConfig& config;
+  const std::uint32_t index;
+  const WorkerParts parts;
+
+  net::DropCounters drops;
+  WorkerStats stats;
+  kcp::Counters machine_counters;
+  std::array<Histogram, histogram_names.size()> histograms;
+
+  Rng rng;
+  SmallBlocks small_blocks;
+  BuddyMemory windows;
+  SegmentChunkPool chunks;
+  net::Stack stack;
+  PrefixQuota quota;
+  ListenerTable listeners;
+  Quarantine quarantine;
+  FlowTable flows;
+  SessionTable<kcp::Session> sessions;
+  TimerWheel wheel;
+  std::vector<FlowOwnership> ownership;        // by port
+  std::vector<kcp::Environment> environments;  // by listener
+  DirtyList dirty;
+  std::vector<TxBatch> batches;                // by port
+  std::vector<bool> link_was_up;               // by port, as the stack was told last
+  Block* spare_head = nullptr;                 // a block that a machine had no use for; taken before the pool is asked
+
+  Instant now;                                 // of this turn
+  Instant last_turn = Instant::never();
+  Instant last_snapshot;
+  std::uint64_t snapshots = 0;
+  std::unique_ptr<StatsSnapshot> snapshot = std::make_unique<StatsSnapshot>();  // filled in, then published
+  std::uint32_t news_worker = 0;               // whose turn it is to be read first from the hand-off rings
+  bool draining = false;
+  bool backlog = false;                        // the last turn left work behind for want of blocks or room
+  bool worked = false;                         // this turn did something
+};
+
+}  // namespace penstock
