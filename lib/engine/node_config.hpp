@@ -24,7 +24,7 @@ struct ListenerSetup {
 struct MemoryPlan {
   SmallBlocks::Counts small_blocks{{4096, 1024, 1024}};
   std::size_t window_bytes = 8 << 20;  // send and receive windows in use, all sessions together
-  std::uint32_t chunks = 4096;         // SegmentQueue nodes for messages that services hold
+  std::uint32_t chunks = 4096;  // SegmentQueue nodes for messages that services hold
 };
 
 struct NodeConfig {
