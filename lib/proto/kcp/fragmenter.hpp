@@ -23,8 +23,9 @@ struct FragmentPlan {
 // even gathering does not help. An empty message takes one empty segment.
 FragmentPlan plan_fragments(const SegmentQueue& message, std::uint32_t mss, std::uint32_t count_max);
 
-// Puts the payloads of the plan into the slots from `first` on and empties `message`. False when blocks to gather into are
-// short: then the slots and the message are as before.
-bool cut_fragments(SegmentQueue& message, const FragmentPlan& plan, SmallBlocks& blocks, SendRing& ring, Seq32 first);
+// Queues the segments of the plan in the slots from `first` on and empties `message`; `numbered` makes frg count down to 0,
+// else it is 0. False when blocks to gather into are short: then the slots hold nothing and the message is as before.
+bool cut_fragments(SegmentQueue& message, const FragmentPlan& plan, bool numbered, SmallBlocks& blocks, SendRing& ring,
+                   Seq32 first);
 
 }  // namespace penstock::kcp

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "buf/segment.hpp"
 #include "proto/kcp/environment.hpp"
@@ -38,6 +39,8 @@ class Receiver {
   // In message mode: whether a fragment number can belong to a message that completes within the window, beside the
   // neighbours that are held. Call for a fresh sn.
   bool fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const;
+  // Whether `next` may come directly behind `fragment`.
+  static bool follows(std::uint8_t fragment, std::uint8_t next);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
   bool store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env);
 
@@ -59,8 +62,9 @@ class Receiver {
   bool take_reopened() { return std::exchange(reopened_, false); }
 
  private:
-  bool advance(const Options& options);
+  bool held(Seq32 sn) const;
   Segment take_first(Environment& env);
+  void skip_empty(Environment& env);
 
   SlotRing<ReceiveSlot> ring_;
   Seq32 deliver_;                       // next segment to hand out

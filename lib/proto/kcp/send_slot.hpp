@@ -27,6 +27,15 @@ struct SendSlot {
   std::uint8_t transmissions = 0;                    // so far; 0 while unsent
   std::uint8_t fragment = 0;                         // frg
 
+  // Queues a segment here, whatever the slot was used for before.
+  void begin(Segment&& bytes, std::uint8_t frg) {
+    payload = std::move(bytes);
+    acked_run = 0;
+    fastack = 0;
+    transmissions = 0;
+    fragment = frg;
+  }
+  bool acked() const { return acked_run != 0; }
   // Place of the latest transmission in `stamps`. Requires transmissions > 0.
   std::uint32_t latest() const {
     return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1);

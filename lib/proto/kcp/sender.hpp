@@ -70,11 +70,14 @@ class Sender {
   Seq32 una() const { return una_; }
   // A segment was sent dead_link times in vain.
   bool dead() const { return dead_; }
-  // The message that was last refused as `full` for want of queue room would fit now.
-  bool has_room_again(const Options& options) const {
-    return wanted_ != 0 && unsent() + wanted_ <= options.send_queue_segments_max;
+  // The last send() was refused for want of queue room …
+  bool wants_room() const { return wanted_ != 0; }
+  // … and its message would fit now: true once.
+  bool take_room_again(const Options& options) {
+    if (wanted_ == 0 || unsent() + wanted_ > options.send_queue_segments_max) return false;
+    wanted_ = 0;
+    return true;
   }
-  void forget_wanted() { wanted_ = 0; }
   std::uint32_t queued_bytes() const { return queued_bytes_; }
   std::uint32_t retransmissions() const { return retransmissions_; }
 
@@ -93,6 +96,7 @@ class Sender {
   void free_before(Seq32 una, AckRound& round);
   void count_skips(const AckRound& round, const Options& options);
   void skip_run(Seq32& sn);
+  static bool may_resend_fast(const SendSlot& slot, const Options& options);
   Cause cause_of(const SendSlot& slot, Instant now, const Options& options) const;
   bool resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env);
   void transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,

@@ -100,14 +100,16 @@ class Session {
 
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   Refusal apply(Segment datagram, const Moment& moment);
-  Refusal take_push(const Header& header, Segment&& payload);
+  Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader);
+  static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
   Header common_header() const;
   void write_acks(OutDatagram& out);
   void write_window_commands(OutDatagram& out);
-  bool transmit_unproven(OutDatagram& out, const Moment& moment);
+  void write_in_order(OutDatagram& out, const Moment& moment);
+  void write_unproven(OutDatagram& out, const Moment& moment);
   void write_ping(OutDatagram& out, Seq32 una);
-  void update_blocked(Instant now);
+  void update_after_change(Instant now);
   void finish_if_drained();
   void finish(CloseReason reason);
   void prove();

@@ -5,6 +5,7 @@
 // of the ring is constructed all the time; an unused one is `T{}`. One core, part of a session.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <memory>

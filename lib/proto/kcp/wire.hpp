@@ -53,6 +53,8 @@ class SegmentReader {
   const Header& header() const { return header_; }
   // Where the payload of the current segment begins in the datagram.
   std::uint32_t payload_offset() const { return end_ - header_.length; }
+  // No segment follows the current one.
+  bool at_last() const { return bytes_.size() - end_ < header_bytes; }
   bool malformed() const { return malformed_; }
 
  private:

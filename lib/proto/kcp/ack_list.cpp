@@ -1,0 +1,64 @@
+#include "proto/kcp/ack_list.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace penstock::kcp {
+
+bool AckList::add(BuddyMemory& memory, AckEntry entry) {
+  const std::uint32_t looked = std::min(count(), looked_back);
+  for (std::uint32_t i = 1; i <= looked; ++i) {
+    const AckEntry& earlier_one = entries()[end_ - i];
+    if (earlier_one.sn == entry.sn && earlier_one.stamp == entry.stamp) return true;
+  }
+  if (end_ == capacity_ && !make_room(memory)) return false;
+  entries()[end_++] = entry;
+  return true;
+}
+
+void AckList::pop_front(BuddyMemory& memory) {
+  PENSTOCK_ASSERT(!empty());
+  if (++first_ == end_) clear(memory);
+}
+
+std::uint32_t AckList::drop_before(BuddyMemory& memory, Seq32 una) {
+  std::uint16_t kept = 0;
+  const std::uint32_t before = count();
+  for (std::uint16_t i = first_; i < end_; ++i) {
+    if (!entries()[i].sn.before(una)) entries()[kept++] = entries()[i];
+  }
+  first_ = 0;
+  end_ = kept;
+  if (kept == 0) clear(memory);
+  return before - kept;
+}
+
+void AckList::clear(BuddyMemory& memory) {
+  if (capacity_ != in_place) memory.give(far_, capacity_ * sizeof(AckEntry));
+  std::construct_at(&near_);
+  capacity_ = in_place;
+  first_ = 0;
+  end_ = 0;
+}
+
+// Moves the entries to the front, and into a larger block when that is not enough.
+bool AckList::make_room(BuddyMemory& memory) {
+  if (first_ > 0) {
+    std::copy(entries() + first_, entries() + end_, entries());
+    end_ = static_cast<std::uint16_t>(end_ - first_);
+    first_ = 0;
+    return true;
+  }
+  if (capacity_ >= entries_max) return false;
+  constexpr std::uint32_t smallest = BuddyMemory::smallest_bytes / sizeof(AckEntry);
+  const auto larger = static_cast<std::uint16_t>(capacity_ == in_place ? smallest : 2u * capacity_);
+  auto* block = static_cast<AckEntry*>(memory.take(larger * sizeof(AckEntry)));
+  if (block == nullptr) return false;
+  std::uninitialized_copy(entries(), entries() + end_, block);
+  if (capacity_ != in_place) memory.give(far_, capacity_ * sizeof(AckEntry));
+  far_ = block;
+  capacity_ = larger;
+  return true;
+}
+
+}  // namespace penstock::kcp

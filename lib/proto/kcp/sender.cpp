@@ -1,0 +1,311 @@
+#include "proto/kcp/sender.hpp"
+
+#include <utility>
+
+#include "proto/kcp/fragmenter.hpp"
+
+namespace penstock::kcp {
+
+namespace {
+
+// A small write joins the last unsent segment of a stream; a larger one is linked as it is rather than copied.
+constexpr std::uint32_t append_bytes_max = 512;
+// Backed-off timeouts end here, far above every give-up: the sum must fit 32 bits of µs.
+constexpr std::uint64_t rto_us_ceiling = 3'600'000'000;
+
+std::uint32_t backed_off(std::uint32_t rto_us, std::uint32_t session_rto_us, std::uint8_t nodelay) {
+  std::uint64_t step = std::max(rto_us, session_rto_us);
+  if (nodelay == 1) step = rto_us / 2;
+  if (nodelay >= 2) step = session_rto_us / 2;
+  return static_cast<std::uint32_t>(std::min(rto_us + step, rto_us_ceiling));
+}
+
+}  // namespace
+
+SendResult Sender::send(SegmentQueue& message, Environment& env) {
+  const Options& options = env.options;
+  const std::uint64_t bytes = message.bytes();
+  if (options.stream && (bytes == 0 || append_to_last(message, env))) {
+    message.clear();
+  } else {
+    const std::uint32_t count_max = fragments_max(options);
+    const FragmentPlan plan = plan_fragments(message, options.mss(), count_max);
+    if (plan.count > count_max) return SendResult::too_large;
+    if (unsent() + plan.count > options.send_queue_segments_max) {
+      wanted_ = static_cast<std::uint16_t>(plan.count);
+      ++env.counters.sends_full;
+      return SendResult::full;
+    }
+    if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) ||
+        !cut_fragments(message, plan, !options.stream, env.blocks, ring_, end_)) {
+      if (drained()) ring_.release(env.memory);
+      wanted_ = 0;
+      ++env.counters.sends_no_memory;
+      return SendResult::full;
+    }
+    end_ = end_ + plan.count;
+  }
+  wanted_ = 0;
+  queued_bytes_ += static_cast<std::uint32_t>(bytes);
+  ++env.counters.messages_sent;
+  env.counters.bytes_sent += bytes;
+  return SendResult::accepted;
+}
+
+void Sender::on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env) {
+  // Toward ikcp and kcp-go alike, una and wnd order two datagrams by themselves: una never falls, and while it stands
+  // still the peer's queue can only drain, so of two equal una the larger wnd is the later one. ts does not serve: in an
+  // ACK it is our echo, in WASK and WINS whatever the peer's last ACK left there. A WINS that reopens a window has the
+  // same una and a larger wnd, and is taken.
+  if (una.after(round.una)) round.una = una;
+  if (!peer_window_known_ || una.after(peer_una_)) {
+    peer_window_max_ = peer_window_known_ ? std::max(peer_window_max_, window) : window;
+    peer_window_known_ = true;
+    peer_window_ = window;
+    if (una.after(peer_una_)) peer_una_ = una;
+  } else if (una == peer_una_) {
+    peer_window_ = std::max(peer_window_, window);
+    peer_window_max_ = std::max(peer_window_max_, window);
+  } else {
+    ++env.counters.windows_stale;
+  }
+}
+
+void Sender::on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env) {
+  if (!sn.before(next_)) {
+    ++env.counters.acks_forged;
+    return;
+  }
+  if (sn.before(una_) || ring_[sn].acked()) {
+    ++env.counters.acks_stale;
+    return;
+  }
+  SendSlot& slot = ring_[sn];
+  const auto age_us = slot.since(stamp, moment);
+  if (!age_us) {
+    ++env.counters.acks_forged;
+    return;
+  }
+  rtt.sample(*age_us, env.options);
+  env.counters.rtt_us.record(*age_us);
+  ++env.counters.acks_received;
+  const bool later_transmission = !env.options.fastack_conserve || stamp.after(round.newest_stamp);
+  if (!round.acked.proven || (sn.after(round.newest) && later_transmission)) {
+    round.newest = sn;
+    round.newest_stamp = stamp;
+  }
+  round.acked.proven = true;
+  acknowledge(slot, round);
+}
+
+void Sender::end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env) {
+  const Seq32 una_before = una_;
+  if (round.una.after(una_)) free_before(round.una, round);
+  while (una_ != next_ && ring_[una_].acked()) ++una_;
+  if (cursor_.before(una_)) cursor_ = una_;
+  if (round.acked.proven && env.options.resend > 0) count_skips(round, env.options);
+  if (una_ == next_) earliest_ = Instant::never();
+  if (drained()) ring_.release(env.memory);
+  if (round.acked.segments == 0) return;
+  round.acked.left_edge_moved = una_ != una_before;
+  round.acked.peer_window = peer_window_;
+  congestion.on_acked(round.acked, moment.now);
+}
+
+void Sender::write(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+                   Environment& env) {
+  if (!scanning_ && in_flight() > 0 && (skips_due_ || moment.now >= earliest_)) {
+    scanning_ = true;
+    skips_due_ = false;
+    cursor_ = una_;
+    scan_earliest_ = Instant::never();
+  }
+  if (scanning_ && !resend_due(out, common, moment, rtt, env)) return;
+  while (may_send_new(congestion, env.options)) {
+    const SendSlot& slot = ring_[next_];
+    if (header_bytes + slot.payload.length() > out.room()) return;
+    transmit(out, common, next_, Cause::first, moment, rtt, env);
+    congestion.on_sent(1, slot.payload.length(), moment.now);
+    earliest_ = earlier(earliest_, slot.resend_at);
+    scan_earliest_ = earlier(scan_earliest_, slot.resend_at);
+    ++next_;
+    if (scanning_) cursor_ = next_;
+  }
+  if (scanning_) end_scan(moment, congestion, env.options);
+}
+
+bool Sender::wants_write(Instant now, const Congestion& congestion, const Options& options) const {
+  if (may_send_new(congestion, options)) return true;
+  return in_flight() > 0 && (scanning_ || skips_due_ || now >= earliest_);
+}
+
+void Sender::refresh(Instant now) {
+  if (scanning_ || now < earliest_) return;
+  Instant earliest = Instant::never();
+  for (Seq32 sn = una_; sn != next_ && earliest > now;) {
+    if (ring_[sn].acked()) {
+      skip_run(sn);
+      continue;
+    }
+    earliest = earlier(earliest, ring_[sn].resend_at);
+    ++sn;
+  }
+  earliest_ = earliest;
+}
+
+void Sender::release(Environment& env) {
+  for (; una_ != end_; ++una_) ring_[una_].payload.reset();
+  ring_.release(env.memory);
+  next_ = end_;
+  cursor_ = end_;
+  earliest_ = Instant::never();
+  queued_bytes_ = 0;
+  wanted_ = 0;
+  scanning_ = false;
+  skips_due_ = false;
+}
+
+std::uint32_t Sender::next_wire_bytes(const Congestion& congestion, const Options& options) const {
+  return may_send_new(congestion, options) ? header_bytes + ring_[next_].payload.length() : 0;
+}
+
+// Copies a small write behind the last unsent segment, in place where its block has room.
+bool Sender::append_to_last(SegmentQueue& message, Environment& env) {
+  if (unsent() == 0 || message.bytes() > append_bytes_max) return false;
+  Segment& last = ring_[end_ - 1].payload;
+  const auto added = static_cast<std::uint32_t>(message.bytes());
+  const std::uint32_t before = last.length();
+  if (before + added > env.options.mss()) return false;
+  if (last.unique() && last.tailroom() >= added) {
+    last.extend_back(added);
+  } else {
+    Segment larger = env.blocks.allocate(before + added);
+    if (!larger.holds()) return false;
+    std::ranges::copy(last.bytes(), larger.writable().begin());
+    last = std::move(larger);
+  }
+  auto target = last.writable().subspan(before);
+  message.for_each([&](const Segment& segment) {
+    std::ranges::copy(segment.bytes(), target.begin());
+    target = target.subspan(segment.length());
+  });
+  return true;
+}
+
+// Segments that one send() may take: the peer must be able to hold all fragments of a message at once.
+std::uint32_t Sender::fragments_max(const Options& options) const {
+  if (options.stream) return options.send_queue_segments_max;
+  const std::uint32_t peer_holds = peer_window_max_ > 0 ? peer_window_max_ : Options::receive_window_min;
+  return std::min(Options::fragments_max, peer_holds);
+}
+
+void Sender::acknowledge(SendSlot& slot, AckRound& round) {
+  const std::uint32_t bytes = slot.payload.length();
+  slot.payload.reset();
+  slot.acked_run = 1;
+  queued_bytes_ -= bytes;
+  round.acked.bytes += bytes;
+  ++round.acked.segments;
+}
+
+void Sender::free_before(Seq32 una, AckRound& round) {
+  PENSTOCK_ASSERT(plausible(una));
+  for (; una_ != una; ++una_) {
+    if (!ring_[una_].acked()) acknowledge(ring_[una_], round);
+  }
+}
+
+// Each datagram adds one to every unacknowledged segment before the newest one it acknowledged (ikcp_parse_fastack).
+void Sender::count_skips(const AckRound& round, const Options& options) {
+  for (Seq32 sn = una_; sn.before(round.newest);) {
+    SendSlot& slot = ring_[sn];
+    if (slot.acked()) {
+      skip_run(sn);
+      continue;
+    }
+    ++sn;
+    if (options.fastack_conserve && round.newest_stamp.before(slot.stamps[slot.latest()])) continue;
+    if (slot.fastack < options.resend) ++slot.fastack;
+    if (slot.fastack >= options.resend && may_resend_fast(slot, options)) skips_due_ = true;
+  }
+}
+
+// Jumps behind the run of acknowledged segments that begins at `sn`, and remembers how far that was: with many of them
+// between a few lost ones, a walk costs as much as there are lost ones.
+void Sender::skip_run(Seq32& sn) {
+  Seq32 behind = sn + ring_[sn].acked_run;
+  while (behind.before(next_) && ring_[behind].acked()) behind = behind + ring_[behind].acked_run;
+  ring_[sn].acked_run = static_cast<std::uint32_t>(behind.distance_from(sn));
+  sn = behind;
+}
+
+bool Sender::may_resend_fast(const SendSlot& slot, const Options& options) {
+  return options.fastack_limit == 0 || slot.transmissions <= options.fastack_limit;
+}
+
+Sender::Cause Sender::cause_of(const SendSlot& slot, Instant now, const Options& options) const {
+  if (now >= slot.resend_at) return Cause::timeout;
+  const bool skipped = options.resend > 0 && slot.fastack >= options.resend;
+  return skipped && may_resend_fast(slot, options) ? Cause::fast : Cause::none;
+}
+
+// Goes on with the scan and resends what is due. False when `out` had no room for one: the scan goes on there.
+bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env) {
+  while (cursor_.before(next_)) {
+    SendSlot& slot = ring_[cursor_];
+    if (slot.acked()) {
+      skip_run(cursor_);
+      continue;
+    }
+    const Cause cause = cause_of(slot, moment.now, env.options);
+    if (cause != Cause::none) {
+      if (header_bytes + slot.payload.length() > out.room()) return false;
+      transmit(out, common, cursor_, cause, moment, rtt, env);
+    }
+    scan_earliest_ = earlier(scan_earliest_, slot.resend_at);
+    ++cursor_;
+  }
+  return true;
+}
+
+void Sender::transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+                      Environment& env) {
+  SendSlot& slot = ring_[sn];
+  const Options& options = env.options;
+  std::uint32_t wait_us = slot.rto_us;
+  if (cause == Cause::first) {
+    slot.rto_us = rtt.rto_us();
+    wait_us = slot.rto_us + (options.nodelay == 0 ? slot.rto_us / 8 : 0);
+  } else {
+    if (cause == Cause::timeout) wait_us = slot.rto_us = backed_off(slot.rto_us, rtt.rto_us(), options.nodelay);
+    scan_timeout_ |= cause == Cause::timeout;
+    scan_fast_ |= cause == Cause::fast;
+    ++(cause == Cause::timeout ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
+    env.counters.bytes_retransmitted += slot.payload.length();
+    ++retransmissions_;
+  }
+  slot.resend_at = moment.now + Duration::us(wait_us);
+  slot.fastack = 0;
+  slot.record(moment);
+  dead_ |= slot.transmissions >= options.dead_link;
+
+  header.command = Command::push;
+  header.fragment = slot.fragment;
+  header.stamp = moment.stamp;
+  header.sn = sn;
+  header.length = slot.payload.length();
+  encode(header, out.header(header_bytes));
+  if (header.length > 0) out.append(slot.payload);
+  ++env.counters.segments_sent;
+}
+
+// The scan has passed all in flight, and what was new has been added: now losses take effect, once, as in ikcp_flush.
+void Sender::end_scan(const Moment& moment, Congestion& congestion, const Options& options) {
+  const std::uint32_t effective = window(congestion, options);
+  scanning_ = false;
+  earliest_ = scan_earliest_;
+  if (std::exchange(scan_fast_, false)) congestion.on_fast_retransmit(in_flight(), options.resend, moment.now);
+  if (std::exchange(scan_timeout_, false)) congestion.on_timeout(effective, moment.now);
+}
+
+}  // namespace penstock::kcp

@@ -1,0 +1,329 @@
+#include "proto/kcp/session.hpp"
+
+#include <utility>
+
+namespace penstock::kcp {
+
+namespace {
+
+// When a send that found no memory is tried again, should nothing else happen before.
+constexpr Duration memory_retry = Duration::ms(10);
+
+Congestion::Kind controller(const Options& options) {
+  return options.no_congestion_window ? Congestion::Kind::none : Congestion::Kind::kcp;
+}
+
+}  // namespace
+
+static_assert(ReliableSession<Session>);
+
+Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start& start)
+    : env_(&env),
+      conv_(conv),
+      sender_(start.send_first),
+      receiver_(start.receive_first),
+      rtt_(env.options),
+      congestion_(controller(env.options), env.options.mss()),
+      proven_(start.opening == Opening::by_us) {
+  PENSTOCK_ASSERT(now.count_us() >= 0);
+  stamp_origin_ = start.stamp_origin ? *start.stamp_origin : Stamp32(env.rng.next32());
+}
+
+Refusal Session::on_datagram(Segment datagram, Instant now) {
+  if (phase_ == Phase::closed) return Refusal::closed;
+  const Refusal fault = validate(datagram.bytes());
+  if (fault != Refusal::none) return fault;
+  const Refusal refused = apply(std::move(datagram), moment_at(now));
+  update_after_change(now);
+  finish_if_drained();
+  return refused;
+}
+
+void Session::on_timeout(Instant now) {
+  if (phase_ == Phase::closed) return;
+  if (now >= deadline_) {
+    deadline_ = Instant::never();
+    if (phase_ == Phase::closing) return finish(reason_ == CloseReason::drained ? CloseReason::stopped : reason_);
+    writable_event_ = true;
+  }
+  if (!probe_.on_timeout(now, env_->options)) return finish(CloseReason::stalled);
+  sender_.refresh(now);
+}
+
+SendResult Session::send(SegmentQueue& message, Instant now) {
+  if (phase_ != Phase::open) return SendResult::closed;
+  const SendResult result = sender_.send(message, *env_);
+  if (result == SendResult::accepted) {
+    deadline_ = Instant::never();
+    writable_event_ = false;
+  } else if (result == SendResult::full && !sender_.wants_room()) {
+    deadline_ = now + memory_retry;
+  }
+  probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
+  return result;
+}
+
+void Session::close(CloseReason reason, Instant now) {
+  if (phase_ == Phase::closed) return;
+  const bool graceful = reason == CloseReason::service || reason == CloseReason::drained;
+  if (!graceful) return finish(reason);
+  if (phase_ == Phase::closing) return;
+  phase_ = Phase::closing;
+  reason_ = reason;
+  deadline_ = now + Duration::ms(env_->options.linger_ms);
+  writable_event_ = false;
+  receiver_.release(*env_);
+  finish_if_drained();
+}
+
+std::optional<Received> Session::poll_receive() {
+  auto received = receiver_.poll_receive(*env_);
+  if (receiver_.take_reopened()) probe_.owe_wins();
+  return received;
+}
+
+std::optional<Receivable> Session::receivable() const { return receiver_.receivable(env_->options); }
+
+std::optional<SessionEvent> Session::poll_event() {
+  if (std::exchange(proven_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::proven};
+  if (std::exchange(writable_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::writable};
+  if (std::exchange(closed_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::closed, .reason = reason_};
+  return std::nullopt;
+}
+
+bool Session::poll_transmit(OutDatagram& out, Instant now) {
+  if (phase_ == Phase::closed) return false;
+  out.limit(out.size() + env_->options.mtu);
+  const std::uint32_t before = out.size();
+  const Moment moment = moment_at(now);
+  if (proven_) write_in_order(out, moment);
+  else write_unproven(out, moment);
+  update_after_change(now);
+  if (sender_.dead()) finish(CloseReason::dead_link);
+  else finish_if_drained();
+  return out.size() != before;
+}
+
+Instant Session::next_deadline() const {
+  if (phase_ == Phase::closed) return Instant::never();
+  // Toward a peer that has proven nothing no timer resends: what it sends us is what may be answered.
+  const Instant resend = proven_ ? sender_.next_resend() : Instant::never();
+  return earlier(earlier(resend, deadline_), probe_.next_deadline());
+}
+
+bool Session::wants_transmit(Instant now) const {
+  if (phase_ == Phase::closed) return false;
+  return !acks_.empty() || probe_.wask_owed() || probe_.wins_owed() ||
+         sender_.wants_write(now, congestion_, env_->options);
+}
+
+bool Session::idle() const {
+  return sender_.drained() && acks_.empty() && !receiver_.holds() && !probe_.wask_owed() && !probe_.wins_owed();
+}
+
+Stats Session::stats() const {
+  return {.srtt_us = rtt_.srtt_us(),
+          .rttvar_us = rtt_.rttvar_us(),
+          .rto_us = rtt_.rto_us(),
+          .cwnd = congestion_.window(),
+          .ssthresh = congestion_.ssthresh(),
+          .snd_wnd = env_->options.snd_wnd,
+          .peer_window = sender_.peer_window(),
+          .in_flight = sender_.in_flight(),
+          .unsent = sender_.unsent(),
+          .queued_bytes = sender_.queued_bytes(),
+          .undelivered = receiver_.undelivered(),
+          .receive_window = receiver_.window(env_->options),
+          .retransmissions = sender_.retransmissions()};
+}
+
+void Session::release() {
+  phase_ = Phase::closed;
+  deadline_ = Instant::never();
+  sender_.release(*env_);
+  receiver_.release(*env_);
+  acks_.clear(env_->memory);
+}
+
+// Looks at every segment before any is applied, so that a bad one leaves nothing behind (ikcp applies those before it).
+Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
+  if (bytes.size() < header_bytes) return Refusal::too_short;
+  SegmentReader reader(bytes);
+  std::optional<Header> previous;  // the PUSH before, when it was fresh
+  while (reader.next()) {
+    const Header& header = reader.header();
+    if (header.conv != conv_) return Refusal::wrong_conv;
+    if (!known(header.command)) return Refusal::bad_command;
+    if (!sender_.plausible(header.una)) return Refusal::una_ahead;
+    if (header.command != Command::push) continue;
+    if (receiver_.place_of(header.sn, env_->options) != Receiver::Place::fresh) continue;
+    if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return Refusal::bad_fragment;
+    const bool behind = previous && header.sn == previous->sn + 1 && !env_->options.stream;
+    if (behind && !Receiver::follows(previous->fragment, header.fragment)) return Refusal::bad_fragment;
+    previous = header;
+  }
+  if (!reader.malformed()) return Refusal::none;
+  return reader.header().conv == conv_ ? Refusal::bad_length : Refusal::wrong_conv;
+}
+
+Refusal Session::apply(Segment datagram, const Moment& moment) {
+  AckRound round = sender_.begin_round();
+  Refusal refused = Refusal::none;
+  bool took_data = false;
+  SegmentReader reader(datagram.bytes());
+  while (reader.next()) {
+    const Header& header = reader.header();
+    sender_.on_window(round, header.una, header.window, *env_);
+    if (header.command == Command::ack) {
+      on_ack(round, header, moment);
+    } else if (header.command == Command::push) {
+      const Refusal push = take_push(header, datagram, reader);
+      took_data |= push == Refusal::none;
+      if (refused == Refusal::none) refused = push;
+    } else if (header.command == Command::wask) {
+      probe_.on_wask();
+      ++env_->counters.probes_received;
+    }
+  }
+  sender_.end_round(round, moment, congestion_, *env_);
+  return took_data ? Refusal::none : refused;
+}
+
+Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader) {
+  Counters& counters = env_->counters;
+  const Receiver::Place place = receiver_.place_of(header.sn, env_->options);
+  if (place == Receiver::Place::beyond) {
+    ++counters.beyond_window;
+    return Refusal::beyond_window;
+  }
+  if (place == Receiver::Place::fresh) {
+    if (phase_ != Phase::open) return Refusal::closed;
+    // Two fragments of one datagram may contradict each other only now that the first is held.
+    if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return Refusal::bad_fragment;
+    if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
+      ++counters.no_memory;
+      return Refusal::no_memory;
+    }
+    ++counters.segments_received;
+  } else {
+    ++counters.duplicates;
+  }
+  if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++counters.acks_left_out;
+  probe_.allow_ping();
+  return Refusal::none;
+}
+
+// The datagram itself for the last segment, so that a lone segment is the only holder of its block; else a share of it.
+Segment Session::payload_of(const Header& header, Segment& datagram, const SegmentReader& reader) {
+  if (!reader.at_last()) return datagram.share(reader.payload_offset(), header.length);
+  Segment payload = std::move(datagram);
+  payload.trim_front(reader.payload_offset());
+  payload.trim_back(payload.length() - header.length);
+  return payload;
+}
+
+void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
+  if (probe_.answered_by(header.sn, header.stamp)) return prove();
+  sender_.on_ack(round, header.sn, header.stamp, moment, rtt_, *env_);
+  if (round.acked.proven) prove();
+}
+
+Header Session::common_header() const {
+  // A closing session takes no data, and says so before the peer sends it in vain.
+  const std::uint32_t window = phase_ == Phase::open ? receiver_.window(env_->options) : 0;
+  Header header;
+  header.conv = conv_;
+  header.window = static_cast<std::uint16_t>(window);
+  header.una = receiver_.una();
+  return header;
+}
+
+void Session::write_in_order(OutDatagram& out, const Moment& moment) {
+  write_acks(out);
+  write_window_commands(out);
+  sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
+}
+
+void Session::write_acks(OutDatagram& out) {
+  Header header = common_header();
+  header.command = Command::ack;
+  for (; !acks_.empty() && out.room() >= header_bytes; acks_.pop_front(env_->memory)) {
+    header.sn = acks_.front().sn;
+    header.stamp = acks_.front().stamp;
+    encode(header, out.header(header_bytes));
+    ++env_->counters.acks_sent;
+  }
+}
+
+void Session::write_window_commands(OutDatagram& out) {
+  Header header = common_header();
+  if (probe_.wask_owed() && out.room() >= header_bytes) {
+    header.command = Command::wask;
+    encode(header, out.header(header_bytes));
+    probe_.wask_written();
+    ++env_->counters.probes_sent;
+  }
+  if (probe_.wins_owed() && out.room() >= header_bytes) {
+    header.command = Command::wins;
+    encode(header, out.header(header_bytes));
+    probe_.wins_written();
+    ++env_->counters.window_updates_sent;
+  }
+}
+
+// `out.room()` is what the peer has paid for. Whatever is answered has to carry a challenge: a data segment in flight is
+// one, since its ACK echoes a secret stamp; where none fits, the proof ping is.
+void Session::write_unproven(OutDatagram& out, const Moment& moment) {
+  const std::uint32_t data = sender_.next_wire_bytes(congestion_, env_->options);
+  const std::uint32_t owed = header_bytes * (acks_.count() + probe_.wask_owed() + probe_.wins_owed());
+  const bool challenged = sender_.in_flight() > 0;
+  if (data > 0 && data <= out.room()) {
+    // The reply to a request must fit the request's own bytes; una in its header tells what the ACKs would have.
+    if (owed + data > out.room()) env_->counters.acks_left_out += acks_.drop_before(env_->memory, receiver_.una());
+    const bool acks_fit = header_bytes * acks_.count() + data <= out.room();
+    if (acks_fit) write_acks(out);
+    return sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
+  }
+  if (challenged) return write_in_order(out, moment);
+  const bool nothing_owed = owed == 0;
+  if (data == 0 && (nothing_owed || owed + header_bytes <= out.room())) {
+    write_in_order(out, moment);
+    if (!nothing_owed && probe_.ping_allowed()) write_ping(out, receiver_.una());
+    return;
+  }
+  // Only the ping fits. una stays behind what is owed an ACK, so that the peer resends, and thereby pays for another ping,
+  // should this one or its answer be lost.
+  if (!probe_.ping_allowed() || out.room() < header_bytes) return;
+  const bool withhold = !acks_.empty() && acks_.front().sn.before(receiver_.una());
+  write_ping(out, withhold ? acks_.front().sn : receiver_.una());
+}
+
+void Session::write_ping(OutDatagram& out, Seq32 una) {
+  Header header = common_header();
+  header.una = una;
+  encode(probe_.make_ping(header, sender_.una(), env_->rng), out.header(header_bytes));
+  ++env_->counters.proof_pings_sent;
+}
+
+void Session::update_after_change(Instant now) {
+  probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
+  if (sender_.take_room_again(env_->options)) writable_event_ = true;
+}
+
+void Session::finish_if_drained() {
+  if (phase_ == Phase::closing && sender_.drained() && acks_.empty()) finish(reason_);
+}
+
+void Session::finish(CloseReason reason) {
+  release();
+  reason_ = reason;
+  writable_event_ = false;
+  closed_event_ = true;
+}
+
+void Session::prove() {
+  if (std::exchange(proven_, true)) return;
+  proven_event_ = true;
+}
+
+}  // namespace penstock::kcp
