@@ -1,0 +1,69 @@
+// penstock: the server. Composes the command line, the configuration, the services and the node; nothing else is here.
+
+#include <fmt/format.h>
+#include <rte_version.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "control/command_line.hpp"
+#include "control/config.hpp"
+#include "control/eal_arguments.hpp"
+#include "penstock/discard.hpp"
+#include "penstock/echo.hpp"
+#include "runtime/node.hpp"
+#include "runtime/plan.hpp"
+
+namespace {
+
+using namespace penstock;
+
+int refuse(const std::string& sentence) {
+  fmt::print(stderr, "penstock: {}\n", sentence);
+  return control::exit_bad_arguments;
+}
+
+// In the order of control::Service.
+std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& plan, Arena& arena) {
+  std::vector<std::unique_ptr<Application>> services;
+  services.push_back(std::make_unique<Echo>(arena, plan.node.sessions_max, plan.stream));
+  services.push_back(std::make_unique<Discard>());
+  return services;
+}
+
+std::size_t services_bytes(const runtime::Plan& plan) { return Echo::cost(plan.node.sessions_max); }
+
+// What --check-config and --capacity reckon with: the plan of one worker, as lcores are EAL's to say.
+int without_eal(const control::CommandLine& line, const control::Config& config) {
+  const runtime::Plan plan = runtime::plan_node(config, 1);
+  if (line.action == control::Action::capacity) {
+    fmt::print("{}", capacity_of(plan.node, plan.buffers).text(plan.node));
+  }
+  if (const auto sentence = runtime::shortfall(plan)) return refuse(fmt::format("{}: {}", config.file, *sentence));
+  if (line.action == control::Action::check_config) fmt::print("penstock: {}: good\n", config.file);
+  return 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  const auto line = control::parse_command_line(words);
+  if (!line) return refuse(line.error());
+  if (line->action == control::Action::help) {
+    fmt::print("{}", control::help_text());
+    return 0;
+  }
+  if (line->action == control::Action::version) {
+    fmt::print("{}", control::version_text(rte_version()));
+    return 0;
+  }
+  const auto config = control::load_config(line->config_file);
+  if (!config) return refuse(config.error().sentence());
+  const auto eal_words = control::merge_eal_args(config->eal_args, line->eal_words);
+  if (!eal_words) return refuse(eal_words.error());
+  if (line->action != control::Action::run) return without_eal(*line, *config);
+  return runtime::run(*config, *eal_words, {.make = make_services, .arena_bytes = services_bytes});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run({argv + 1, argv + argc}); }

@@ -1,0 +1,53 @@
+// Keeper: the control thread's round: signals, phases of the stop, link states, the clock, and words to the operator.
+//
+// It runs in one thread made by rte_ctrl_thread_create, wakes every 20 ms, and reads workers only through what they
+// publish. Nothing here is on the data path.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "control/config.hpp"
+#include "nic/dpdk_port.hpp"
+#include "nic/tsc_clock.hpp"
+#include "runtime/seat.hpp"
+
+namespace penstock::runtime {
+
+class Keeper {
+ public:
+  Keeper(const control::Config& config, nic::TscClock& clock, std::span<const std::unique_ptr<nic::DpdkPort>> ports,
+         std::span<const std::unique_ptr<Seat>> seats, std::atomic<Phase>& phase)
+      : config_(config), clock_(clock), ports_(ports), seats_(seats), phase_(phase) {}
+
+  // Takes SIGINT and SIGTERM; call before the workers start.
+  static void catch_signals();
+  // How many of them came.
+  static int signals();
+  // The control thread's whole life: returns when the phase is `ended`.
+  void run();
+
+ private:
+  void follow_signals(Instant now);
+  void look_at_links();
+  void give_hints();
+
+  const control::Config& config_;
+  nic::TscClock& clock_;
+  std::span<const std::unique_ptr<nic::DpdkPort>> ports_;
+  std::span<const std::unique_ptr<Seat>> seats_;
+  std::atomic<Phase>& phase_;
+  Instant drain_until_ = Instant::never();
+  Instant stop_until_ = Instant::never();
+  std::vector<bool> link_was_up_;
+  bool told_of_checksums_ = false;
+  bool told_of_steering_ = false;
+  std::unique_ptr<StatsSnapshot> snapshot_ = std::make_unique<StatsSnapshot>();
+};
+
+}  // namespace penstock::runtime

@@ -1,0 +1,247 @@
+#include "runtime/node.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <expected>
+
+#include "control/command_line.hpp"
+#include "control/eal_arguments.hpp"
+#include "impair/impaired_port.hpp"
+#include "nic/eal.hpp"
+#include "nic/runtime_dir.hpp"
+#include "runtime/keeper.hpp"
+#include "runtime/random.hpp"
+#include "runtime/seat.hpp"
+
+namespace penstock::runtime {
+
+namespace {
+
+using Failure = std::unexpected<std::string>;
+
+// Everything that a running node consists of. Members are destroyed in reverse order: control first, EAL last.
+class Node {
+ public:
+  Node(const control::Config& config, const ServiceFactory& services) : config_(config), services_(services) {}
+
+  std::expected<void, std::string> start(const std::vector<std::string>& eal_words);
+  void serve();
+  // Workers leave the ports, then the ports close.
+  void stop();
+
+ private:
+  std::expected<void, std::string> start_eal(const std::vector<std::string>& eal_words);
+  std::expected<void, std::string> make_seats();
+  std::expected<void, std::string> open_ports();
+  std::expected<void, std::string> impair_ports();
+  void seat_workers();
+  nic::PortSettings settings_of(std::size_t number) const;
+  void report() const;
+
+  const control::Config& config_;
+  const ServiceFactory& services_;
+  Plan plan_;
+  std::unique_ptr<nic::Eal> eal_;
+  std::unique_ptr<nic::TscClock> clock_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<std::unique_ptr<nic::DpdkPort>> ports_;
+  std::vector<std::unique_ptr<HugeMemory>> impair_memory_;
+  std::vector<std::unique_ptr<Arena>> impair_arenas_;
+  std::vector<std::unique_ptr<impair::ImpairedPort>> impaired_;
+  std::vector<Port*> port_list_;  // by port number, the impaired one where there is one
+  std::unique_ptr<HandoffRings> handoff_;
+  std::atomic<Phase> phase_{Phase::serving};
+  std::unique_ptr<Keeper> keeper_;
+};
+
+std::expected<void, std::string> Node::start(const std::vector<std::string>& eal_words) {
+  const auto dir = nic::runtime_dir_for(control::file_prefix_of(eal_words));
+  if (!dir) return Failure(dir.error());
+  if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
+  if (auto done = start_eal(eal_words); !done) return done;
+  if (auto done = make_seats(); !done) return done;
+  if (auto done = open_ports(); !done) return done;
+  if (auto done = impair_ports(); !done) return done;
+  seat_workers();
+  report();
+  return {};
+}
+
+std::expected<void, std::string> Node::start_eal(const std::vector<std::string>& eal_words) {
+  std::vector<std::string> words{"penstock"};
+  words.insert(words.end(), eal_words.begin(), eal_words.end());
+  auto eal = nic::Eal::start(words);
+  if (!eal) return Failure(eal.error());
+  eal_ = std::make_unique<nic::Eal>(std::move(*eal));
+  if (eal_->lcores().size() > workers_max) {
+    return Failure(fmt::format("-l: {} lcores are more than the {} workers that a node can have", eal_->lcores().size(),
+                               workers_max));
+  }
+  auto clock = nic::TscClock::calibrate();
+  if (!clock) return Failure(clock.error());
+  clock_ = std::move(*clock);
+  return {};
+}
+
+std::expected<void, std::string> Node::make_seats() {
+  plan_ = plan_node(config_, static_cast<std::uint32_t>(eal_->lcores().size()));
+  if (auto sentence = shortfall(plan_)) return Failure(*sentence);
+  for (const nic::Lcore& lcore : eal_->lcores()) {
+    seats_.push_back(std::make_unique<Seat>(static_cast<std::uint32_t>(seats_.size()), lcore));
+    if (auto done = seats_.back()->reserve(plan_, services_); !done) return done;
+  }
+  handoff_ = std::make_unique<HandoffRings>(static_cast<std::uint32_t>(seats_.size()));
+  return {};
+}
+
+nic::PortSettings Node::settings_of(std::size_t number) const {
+  const control::PortConfig& port = config_.ports[number];
+  nic::PortSettings settings;
+  settings.device = port.device;
+  settings.rx_descriptors = static_cast<std::uint16_t>(config_.limits.rx_descriptors);
+  settings.tx_descriptors = static_cast<std::uint16_t>(config_.limits.tx_descriptors);
+  settings.mtu = static_cast<std::uint16_t>(port.mtu);
+  settings.multicast = net::Stack::multicast_groups(plan_.node.stack, static_cast<std::uint16_t>(number));
+  settings.rss_random.resize(128);
+  fill_random(settings.rss_random);
+  settings.trusts_local_sums = port.rx_checksum == control::RxChecksum::trust_local;
+  settings.link_payload = port.tx_mode == control::TxMode::link;
+  return settings;
+}
+
+std::expected<void, std::string> Node::open_ports() {
+  for (std::size_t number = 0; number < config_.ports.size(); ++number) {
+    std::vector<nic::QueuePools> pools;
+    for (const auto& seat : seats_) pools.push_back({.blocks = &seat->pool(), .indirect = seat->indirect()});
+    auto port = nic::DpdkPort::open(settings_of(number), pools);
+    if (!port) return Failure(port.error());
+    ports_.push_back(std::move(*port));
+  }
+  // Port set-up filled the RX rings through this lcore's caches; what stayed there no worker would get.
+  for (const auto& seat : seats_) seat->pool().flush_lcore_cache();
+  return {};
+}
+
+std::expected<void, std::string> Node::impair_ports() {
+  for (std::size_t number = 0; number < ports_.size(); ++number) {
+    Port* port = ports_[number].get();
+    if (const auto& impairment = plan_.impairments[number]) {
+      const auto queues = static_cast<std::uint16_t>(seats_.size());
+      auto memory = HugeMemory::take(impair::ImpairedPort::cost(*impairment, queues), 0, "port.impair");
+      if (!memory) return Failure(memory.error());
+      impair_memory_.push_back(std::move(*memory));
+      impair_arenas_.push_back(std::make_unique<Arena>(impair_memory_.back()->bytes()));
+      std::vector<BlockPool*> copies;
+      for (const auto& seat : seats_) copies.push_back(&seat->pool());
+      impaired_.push_back(
+          std::make_unique<impair::ImpairedPort>(*impair_arenas_.back(), *port, *impairment, copies));
+      port = impaired_.back().get();
+    }
+    port_list_.push_back(port);
+  }
+  return {};
+}
+
+void Node::seat_workers() {
+  for (std::size_t number = 0; number < port_list_.size(); ++number) {
+    plan_.node.stack.ports[number] = port_list_[number]->info().traits;
+  }
+  for (net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
+    interface.mac = port_list_[interface.port]->info().mac;
+  }
+  const SipKey key = random_key();
+  const Instant now = clock_->now();
+  for (const auto& seat : seats_) seat->seat_worker(plan_, services_, port_list_, *handoff_, key, now);
+}
+
+void Node::report() const {
+  for (const auto& port : ports_) {
+    const nic::PortReport& r = port->report();
+    fmt::print("penstock: port {}: driver {}, MAC {}, NUMA node {}, {} queue{}, {}/{} descriptors, MTU {}\n", r.device,
+               r.driver, net::to_string(port->info().mac), r.numa_node, r.queues, r.queues == 1 ? "" : "s",
+               r.rx_descriptors, r.tx_descriptors, r.mtu);
+    fmt::print("penstock: port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}\n", r.device,
+               r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no", r.tx_ip_checksum ? "yes" : "no",
+               r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no");
+    for (const std::string& note : r.notes) fmt::print("penstock: port {}: {}\n", r.device, note);
+    if (seats_.size() > 1 && !r.rss) {
+      fmt::print("penstock: port {}: does not say how it steers; flows that reach another worker than their owner are "
+                 "handed over (steered_wrong)\n", r.device);
+    }
+  }
+  for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
+    std::string tags;
+    for (std::uint16_t i = 0; i < interface.tags.count; ++i) tags += fmt::format(" VLAN {}", interface.tags.vlan[i]);
+    for (const net::Prefix& address : interface.addresses) {
+      fmt::print("penstock: address {} on {}{}\n", net::to_string(address), ports_[interface.port]->info().name, tags);
+    }
+  }
+  const Capacity sum = capacity_of(plan_.node, plan_.buffers);
+  fmt::print("penstock: {} worker{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(), seats_.size() == 1 ? "" : "s",
+             plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
+}
+
+struct LcoreTask {
+  Seat* seat;
+  const nic::TscClock* clock;
+  const std::atomic<Phase>* phase;
+};
+
+int run_lcore(void* argument) {
+  const auto* task = static_cast<LcoreTask*>(argument);
+  task->seat->loop(*task->clock, *task->phase);
+  return 0;
+}
+
+void* run_keeper(void* argument) {
+  static_cast<Keeper*>(argument)->run();
+  return nullptr;
+}
+
+void Node::serve() {
+  keeper_ = std::make_unique<Keeper>(config_, *clock_, ports_, seats_, phase_);
+  Keeper::catch_signals();
+  pthread_t keeper{};
+  const int made = rte_ctrl_thread_create(&keeper, "penstock-ctl", nullptr, run_keeper, keeper_.get());
+  PENSTOCK_ASSERT(made == 0);
+  std::vector<LcoreTask> tasks;
+  for (const auto& seat : seats_) tasks.push_back({seat.get(), clock_.get(), &phase_});
+  for (std::size_t i = 1; i < tasks.size(); ++i) {
+    const int launched = rte_eal_remote_launch(run_lcore, &tasks[i], seats_[i]->lcore().id);
+    PENSTOCK_ASSERT(launched == 0);
+  }
+  fmt::print("penstock: serving\n");
+  std::fflush(stdout);
+  run_lcore(&tasks[0]);
+  rte_eal_mp_wait_lcore();
+  pthread_join(keeper, nullptr);
+}
+
+void Node::stop() {
+  for (const auto& seat : seats_) seat->leave();
+  impaired_.clear();
+  ports_.clear();
+  fmt::print("penstock: stopped\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run(const control::Config& config, const std::vector<std::string>& eal_words, const ServiceFactory& services) {
+  Node node(config, services);
+  if (const auto started = node.start(eal_words); !started) {
+    std::fflush(stdout);
+    fmt::print(stderr, "penstock: {}\n", started.error());
+    return control::exit_bad_arguments;
+  }
+  node.serve();
+  node.stop();
+  return 0;
+}
+
+}  // namespace penstock::runtime
