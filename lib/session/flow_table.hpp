@@ -19,7 +19,7 @@ class FlowTable {
   FlowTable(Arena& arena, std::uint32_t sessions_max) : table_(arena, sessions_max) {}
   static std::size_t cost(std::uint32_t sessions_max) { return BucketTable::cost(sessions_max); }
 
-  // False when no slot is free within the bounded probe: refuse the session as flow_table_full. The key must not be
+  // False when no slot is free within reach: refuse the session as flow_table_full. The key must not be
   // present yet (ask find() first; an earlier datagram of the same burst may have opened it).
   bool insert(FlowHash hash, SessionId id);
   // Removes a session that was inserted under this hash.
@@ -42,8 +42,8 @@ class FlowTable {
 
   std::uint32_t count() const { return table_.count(); }
   std::uint32_t capacity() const { return table_.capacity(); }
-  // For reports and tests: see BucketTable.
-  std::uint32_t longest_probe() const { return table_.longest_probe(); }
+  // Flows whose look-up takes a second line; walks the whole table: for reports and tests.
+  std::uint32_t displaced() const { return table_.displaced(); }
 
  private:
   BucketTable table_;

@@ -2,7 +2,7 @@
 //
 // Each live session holds one count, so sessions_max entries are always enough. Prefixes are told apart by their 64-bit
 // keyed hash: two of them share a quota by chance only (2^-56), which a stranger who does not know the key cannot bring
-// about. The refusal "no free slot within the bounded probe" is possible as in every BucketTable. One core owns a table.
+// about. A new prefix can be refused room as in every BucketTable. One core owns a table.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Quarantine: conversations that closed a moment ago, whose late datagrams must not open a session again.
 //
 // A bounded ring of (address, conv) hashes in the order of closing and a table to find them. When the ring is full the
-// oldest leaves early; one that cannot be entered (no free slot within the bounded probe) is simply not quarantined. The
-// hash is keyed, so a stranger cannot shut another's conversation out. One core owns a quarantine.
+// oldest leaves early; one that cannot be entered (no free slot in reach) is simply not quarantined. The hash is keyed,
+// so a stranger cannot shut another's conversation out. One core owns a quarantine.
 #pragma once
 
 #include <cstdint>

@@ -144,7 +144,8 @@ std::uint32_t TimerWheel::advance(Instant now, std::uint32_t budget, DeadlineOf&
     const TimerKind kind = static_cast<TimerKind>(entry & 1);
     const Instant deadline = deadline_of(index, kind);
     if (deadline.is_never()) continue;
-    const std::uint64_t at = tick_after(deadline);
+    // Not before the tick it was placed for: a deadline that was past when it was armed comes up a tick later.
+    const std::uint64_t at = std::max(tick_after(deadline), sessions_[index].timers.tick[entry & 1]);
     if (at > present_) put(entry, at);
     else if (slot < slots_per_level) fire(index, kind);
     else put(entry, present_);
