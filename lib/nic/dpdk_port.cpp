@@ -112,8 +112,8 @@ std::uint32_t DpdkPort::take_in_burst(Queue& queue, std::span<rte_mbuf* const> m
     ++filled;
     ++queue.counters.rx_packets;
     queue.counters.rx_bytes += frame.bytes.length();
-    queue.counters.rx_copied += result.copied ? 1 : 0;
-    queue.counters.rx_partial_sums += result.partial_l4_sum ? 1 : 0;
+    queue.counters.rx_copied += result.copied ? 1u : 0u;
+    queue.counters.rx_partial_sums += result.partial_l4_sum ? 1u : 0u;
   }
   return filled;
 }
@@ -150,8 +150,8 @@ std::uint32_t DpdkPort::send_burst(std::uint16_t queue, std::span<net::TxFrame> 
   for (std::uint32_t i = 0; i < sent; ++i) {
     ++counters.tx_packets;
     counters.tx_bytes += frames[i].bytes();
-    counters.tx_linked += prepared[i].linked ? 1 : 0;
-    counters.tx_copied += prepared[i].copied ? 1 : 0;
+    counters.tx_linked += prepared[i].linked ? 1u : 0u;
+    counters.tx_copied += prepared[i].copied ? 1u : 0u;
     finish_frame(frames[i], prepared[i]);
   }
   for (std::uint32_t i = sent; i < count; ++i) undo_frame(frames[i], prepared[i], mbufs[i]);

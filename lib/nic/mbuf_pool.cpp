@@ -35,6 +35,10 @@ std::uint32_t cache_for(std::uint32_t wanted, std::uint32_t count) {
   return std::min({wanted, count * 2 / 3, std::uint32_t{RTE_MEMPOOL_CACHE_MAX_SIZE}});
 }
 
+std::uint32_t in_common_ring(const rte_mempool* mempool) {
+  return rte_mempool_get_ops(mempool->ops_index)->get_count(mempool);
+}
+
 std::expected<rte_mempool*, std::string> create_mempool(const std::string& name, std::uint32_t count, std::uint32_t cache,
                                                         std::size_t private_bytes, std::uint32_t room, int numa_node) {
   rte_mempool* mempool =
@@ -87,7 +91,7 @@ void MbufPool::release(Block* block) noexcept {
 std::uint32_t MbufPool::available() const noexcept {
   // rte_mempool_avail_count() would walk the caches of all 128 lcores, a cache miss each.
   const rte_mempool_cache* cache = rte_mempool_default_cache(mempool_, rte_lcore_id());
-  return rte_mempool_ops_get_count(mempool_) + (cache == nullptr ? 0 : cache->len);
+  return in_common_ring(mempool_) + (cache == nullptr ? 0 : cache->len);
 }
 
 std::uint32_t MbufPool::free_everywhere() const { return rte_mempool_avail_count(mempool_); }

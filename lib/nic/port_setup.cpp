@@ -27,10 +27,9 @@ Sentence refuse(const std::string& device, const std::string& fault) { return Se
 
 std::string names_of_present() {
   std::string names;
-  std::uint16_t port_id = 0;
-  RTE_ETH_FOREACH_DEV(port_id) {
+  for (std::uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; ++port_id) {
     char name[RTE_ETH_NAME_MAX_LEN] = {};
-    if (rte_eth_dev_get_name_by_port(port_id, name) == 0) names += (names.empty() ? "" : ", ") + std::string(name);
+    if (rte_eth_dev_is_valid_port(port_id) != 0 && rte_eth_dev_get_name_by_port(port_id, name) == 0) names += (names.empty() ? "" : ", ") + std::string(name);
   }
   return names.empty() ? "none at all" : names;
 }
@@ -86,8 +85,9 @@ std::expected<void, std::string> check_mtu(const PortSettings& settings, const r
                                      ? info.max_rx_pktlen - (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
                                      : 0;
   const std::uint32_t most = std::min<std::uint32_t>(info.max_mtu, by_frame);
-  if (settings.mtu < info.min_mtu || settings.mtu > most) {
-    return refuse(settings.device, "takes an mtu of " + std::to_string(info.min_mtu) + " to " + std::to_string(most) +
+  const std::uint32_t least_mtu = std::max<std::uint32_t>(info.min_mtu, RTE_ETHER_MIN_MTU);
+  if (settings.mtu < least_mtu || settings.mtu > most) {
+    return refuse(settings.device, "takes an mtu of " + std::to_string(least_mtu) + " to " + std::to_string(most) +
                                        ", not " + std::to_string(settings.mtu));
   }
   const std::uint32_t least = settings.mtu + frame_overhead_bytes + mbuf_headroom_bytes;

@@ -1,6 +1,7 @@
 #include "nic/tsc_fit.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/assert.hpp"
 
@@ -40,7 +41,8 @@ double TscFit::doubt_ppm(const TscSample& from, const TscSample& to) {
   return static_cast<double>(from.width_ticks + to.width_ticks) / 2 / ticks_between(from, to) * 1e6;
 }
 
-TscFit::TscFit(const TscSample& first, const TscSample& second) : anchor_(first), next_anchor_(second) {
+TscFit::TscFit(const TscSample& first, const TscSample& second)
+    : anchor_(first), next_anchor_(second), last_(second) {
   PENSTOCK_ASSERT(first.tsc < second.tsc && first.raw_ns < second.raw_ns);
   us_per_tick_ = us_between(first, second) / ticks_between(first, second);
   line_ = {.tsc0 = second.tsc,
@@ -48,10 +50,27 @@ TscFit::TscFit(const TscSample& first, const TscSample& second) : anchor_(first)
            .rate_q48 = static_cast<std::uint64_t>(us_per_tick_ * rate_one)};
 }
 
+bool TscFit::jumped(const TscSample& sample) const {
+  if (sample.tsc <= last_.tsc || sample.raw_ns <= last_.raw_ns) return true;
+  if (restarted_) return false;
+  const double slope = us_between(last_, sample) / ticks_between(last_, sample);
+  const double off_ppm = std::abs(slope / us_per_tick_ - 1) * 1e6;
+  return off_ppm > jump_ppm_min + doubt_ppm(last_, sample);
+}
+
+bool TscFit::restart(const TscSample& sample) {
+  anchor_ = next_anchor_ = last_ = sample;
+  restarted_ = true;
+  if (sample.tsc >= line_.tsc0) return false;
+  line_.tsc0 = sample.tsc;
+  return true;
+}
+
 bool TscFit::add(const TscSample& sample) {
-  // A counter or a clock that stood still or went back (a virtual machine that moved) teaches nothing.
-  if (sample.tsc <= line_.tsc0 || sample.raw_ns <= anchor_.raw_ns) return false;
+  if (jumped(sample)) return restart(sample);
   if (doubt_ppm(anchor_, sample) > doubt_ppm_max) return false;
+  last_ = sample;
+  restarted_ = false;
   us_per_tick_ = us_between(anchor_, sample) / ticks_between(anchor_, sample);
   if (sample.raw_ns - next_anchor_.raw_ns >= baseline_ns) {
     anchor_ = next_anchor_;

@@ -1,8 +1,10 @@
 // TscFit: how ticks of the time stamp counter become microseconds, fitted to samples of CLOCK_MONOTONIC_RAW.
 //
 // A pure machine: samples come in, a line goes out. The rate is the slope over a baseline of 30 to 60 s (less at first);
-// what the line is off by is taken out by bending it, at most 20 ppm, so time never steps. EAL's own figure is not used: it
-// is rounded and off by up to 1,492 ppm. One thread; floating point is no concern here, since no worker calls it.
+// what the line is off by is taken out by bending it, at most 20 ppm, so time never steps. When one clock jumps against the
+// other (a virtual machine that was moved), the baseline begins anew and the rate stays until the next sample. EAL's own
+// figure is not used: it is rounded and off by up to 1,492 ppm. One thread; floating point is no concern here, since no
+// worker calls it.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +33,12 @@ class TscFit {
  public:
   static constexpr double slew_ppm_max = 20;
   static constexpr double doubt_ppm_max = 10;  // a slope less certain than this is not taken
+  static constexpr double jump_ppm_min = 200;  // a slope from one sample to the next that is off by more is a jump
 
   // Starts the line at the second sample, with the slope between the two; `first` must be earlier.
   TscFit(const TscSample& first, const TscSample& second);
-  // Takes in a later sample and bends the line from there. False when the sample is too wide to learn from.
+  // Takes in a later sample and bends the line from there. False when the line stays as it is: the sample is too wide to
+  // learn from, or one clock jumped. A counter that went back makes the line go on from where it stood.
   bool add(const TscSample& sample);
 
   const TscLine& line() const { return line_; }
@@ -46,11 +50,16 @@ class TscFit {
   static double doubt_ppm(const TscSample& from, const TscSample& to);
 
  private:
+  bool jumped(const TscSample& sample) const;
+  bool restart(const TscSample& sample);
+
   TscSample anchor_;       // where the baseline begins
   TscSample next_anchor_;  // where it will begin when this one is 30 s old
+  TscSample last_;         // the sample taken in last
   TscLine line_;
   double us_per_tick_ = 0;
   double offset_us_ = 0;
+  bool restarted_ = false;  // the sample before was a jump: if this one is off as well, the rate itself has changed
 };
 
 }  // namespace penstock::nic
