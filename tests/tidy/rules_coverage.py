@@ -1,6 +1,8 @@
 """Rules that hold the lists of the code against the tests: what has a name must be named by a test that shows it."""
 
+import pathlib
 import re
+import sys
 
 from tree import Violation, line_of
 
@@ -38,4 +40,30 @@ def _rule(name, listed, row, ways):
     return rule
 
 
-RULES = [_rule(*entry) for entry in LISTS]
+
+
+def planted(tree):
+    """Every planted fault can be put in, so that it goes on showing something when the code moves."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "planted"))
+    from fault import FaultError, load  # pylint: disable=import-outside-toplevel
+
+    folder = "tests/planted/"
+    try:
+        faults = load(tree.root / folder)
+    except (FaultError, ValueError) as error:
+        return [Violation(folder, 1, "planted", str(error))]
+    found = []
+    for fault in faults:
+        origin = folder + fault.origin
+        line = line_of(tree.text(origin), tree.text(origin).find(f'"{fault.name}"'))
+        try:
+            if fault.file not in tree.files:
+                raise FaultError(f"{fault.name}: there is no {fault.file}")
+            if fault.applied_to(tree.text(fault.file)) == tree.text(fault.file):
+                raise FaultError(f"{fault.name}: changes nothing")
+        except FaultError as error:
+            found.append(Violation(origin, line, "planted", str(error)))
+    return found
+
+
+RULES = [_rule(*entry) for entry in LISTS] + [planted]

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Shows that the suite can fail: puts one fault after another into a copy of the code and expects a test to notice.
+
+The copy and its build (AddressSanitizer, checked containers, no DPDK) stay in build/planted, so that a fault
+costs what depends on its file. First the copy must pass without a fault. Prints `caught NAME by PART in S s` or
+`MISSED NAME`, and closes with `N passed, N failed`."""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from fault import FaultError, load  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLACE = ROOT / "build" / "planted"
+TREE, BUILD, LOG = PLACE / "tree", PLACE / "build", PLACE / "log"
+# UndefinedBehaviorSanitizer would double the time to compile and has its own build in test.sh.
+OPTIONS = ["-Ddpdk=false", "-Db_sanitize=address", "-Db_lundef=false", "-Doptimization=1", "-Ddebug=false",
+           "-Dcpp_args=-D_GLIBCXX_ASSERTIONS"]
+BUILD_SECONDS, TEST_SECONDS = 1800, 600
+SIM_SEEDS = 60
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
+
+
+def tool(command, seconds, log):
+    """Exit status, or None when the time ran out."""
+    with open(log, "w", encoding="utf-8") as out:
+        try:
+            return subprocess.run(command, cwd=TREE, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                  timeout=seconds, check=False).returncode
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def write(path, text):
+    """Only what differs is written, so that ninja builds no more than needed."""
+    if path.exists() and path.read_bytes() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+
+
+def copy_tree():
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True).stdout
+    files = {name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()}
+    for name in files:
+        write(TREE / name, (ROOT / name).read_bytes())
+    for path in TREE.rglob("*"):
+        if path.is_file() and str(path.relative_to(TREE)) not in files:
+            path.unlink()
+
+
+def targets_of(part):
+    """What ninja must build for a part of the suite, as paths below the build directory."""
+    listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "targets", "all"], check=True, capture_output=True,
+                            text=True).stdout
+    places = {"sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test"}
+    pattern = places.get(part) or rf"tests/unit/{part.partition(':')[2]}/[\w/]*_test"
+    return re.findall(rf"^({pattern}): ", listed, re.M)
+
+
+class Suite:
+    """Builds and runs parts of the suite over the copy."""
+
+    def __init__(self):
+        PLACE.mkdir(parents=True, exist_ok=True)
+        copy_tree()
+        setup = ["meson", "setup", *(["--reconfigure"] if (BUILD / "build.ninja").exists() else []), str(BUILD), *OPTIONS]
+        if tool(setup, BUILD_SECONDS, LOG) != 0:
+            sys.exit(f"planted: the copy cannot be configured, see {LOG}")
+
+    def builds(self, parts):
+        targets = [target for part in parts for target in targets_of(part)]
+        return tool(["ninja", "-C", str(BUILD), *targets], BUILD_SECONDS, LOG) == 0
+
+    def passes(self, part):
+        targets = targets_of(part)
+        if not targets:
+            sys.exit(f"planted: there is no part {part} in the suite")
+        arguments = ["--seeds", str(SIM_SEEDS)] if part == "sim" else []
+        # A test that runs out of its time has noticed as well: the fault made an endless loop.
+        return all(tool([str(BUILD / target), *arguments], TEST_SECONDS, LOG) == 0 for target in targets)
+
+
+def is_caught(suite, fault):
+    """Plants a fault, tells what became of it, and takes it back."""
+    place = TREE / fault.file
+    sound = place.read_bytes()
+    start = time.monotonic()
+    try:
+        write(place, fault.applied_to(sound.decode()).encode())
+        if not suite.builds(fault.caught_by):
+            print(f"MISSED {fault.name}: does not compile, see {LOG}", flush=True)
+            return False
+        for part in fault.caught_by:
+            if not suite.passes(part):
+                print(f"caught {fault.name} by {part} in {time.monotonic() - start:.0f} s", flush=True)
+                return True
+        print(f"MISSED {fault.name}: {fault.why}", flush=True)
+        return False
+    except FaultError as error:
+        print(f"MISSED {error}", flush=True)
+        return False
+    finally:
+        write(place, sound)
+
+
+def chosen(faults, options):
+    if options.only:
+        return [fault for fault in faults if fault.name in options.only]
+    if options.some is None:
+        return faults
+    # Turns follow each other without gap, so that in N turns every fault comes up once.
+    first = options.turn * options.some
+    return [faults[(first + i) % len(faults)] for i in range(min(options.some, len(faults)))]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--all", action="store_true", help="every fault; what happens unless told otherwise")
+    parser.add_argument("--some", type=int, metavar="N", help="N faults, chosen by --turn")
+    parser.add_argument("--turn", type=int, default=0, metavar="K", help="with --some: the K-th N faults of the list")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this fault; may be repeated")
+    parser.add_argument("--list", action="store_true", help="tell the faults and stop")
+    options = parser.parse_args()
+    try:
+        faults = load(pathlib.Path(__file__).resolve().parent)
+    except FaultError as error:
+        sys.exit(f"planted: {error}")
+    if options.list:
+        print("\n".join(f"{fault.name}: {fault.why}" for fault in faults))
+        return 0
+    faults = chosen(faults, options)
+    if not faults:
+        sys.exit("planted: no fault is chosen")
+    suite = Suite()
+    parts = sorted({part for fault in faults for part in fault.caught_by})
+    start = time.monotonic()
+    if not suite.builds(parts) or not all(suite.passes(part) for part in parts):
+        sys.exit(f"planted: the suite fails without a fault already, see {LOG}")
+    print(f"sound: {', '.join(parts)} in {time.monotonic() - start:.0f} s", flush=True)
+    caught = sum(is_caught(suite, fault) for fault in faults)
+    print(f"{caught} passed, {len(faults) - caught} failed")
+    return 0 if caught == len(faults) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
