@@ -271,12 +271,12 @@ void Session::write_window_commands(OutDatagram& out) {
   }
 }
 
-// `out.room()` is what the peer has paid for. Whatever is answered has to carry a challenge: a data segment in flight is
-// one, since its ACK echoes a secret stamp; where none fits, the proof ping is.
+// `out.room()` is what the peer has paid for. Every datagram that acknowledges has to carry a challenge of its own: a data
+// segment is one, since its ACK echoes a secret stamp; where none fits, the proof ping is. A challenge in flight does not
+// count: were it lost, a bare ACK would end the peer's resending, and with it the credit to ask again.
 void Session::write_unproven(OutDatagram& out, const Moment& moment) {
   const std::uint32_t data = sender_.next_wire_bytes(congestion_, env_->options);
   const std::uint32_t owed = header_bytes * (acks_.count() + probe_.wask_owed() + probe_.wins_owed());
-  const bool challenged = sender_.in_flight() > 0;
   if (data > 0 && data <= out.room()) {
     // The reply to a request must fit the request's own bytes; una in its header tells what the ACKs would have.
     if (owed + data > out.room()) env_->counters.acks_left_out += acks_.drop_before(env_->memory, receiver_.una());
@@ -284,7 +284,6 @@ void Session::write_unproven(OutDatagram& out, const Moment& moment) {
     if (acks_fit) write_acks(out);
     return sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
   }
-  if (challenged) return write_in_order(out, moment);
   const bool nothing_owed = owed == 0;
   if (data == 0 && (nothing_owed || owed + header_bytes <= out.room())) {
     write_in_order(out, moment);
