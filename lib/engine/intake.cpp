@@ -131,7 +131,8 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, I
   const auto queue = static_cast<std::uint16_t>(world.index);
   std::array<net::RxFrame, burst_max> frames;
   const std::uint64_t dropped_before = world.drops.received_total();
-  const std::uint32_t held_before = port.held_frames(queue);
+  // 64 bits, since what is held may shrink and the counters wrap back together.
+  const std::uint64_t held_before = port.held_frames(queue);
   const std::uint32_t count = port.receive(queue, std::span{frames}.first(world.config.burst), world.drops, now);
   const std::uint64_t dropped = world.drops.received_total() - dropped_before;
   world.stats.held_now += port.held_frames(queue) - held_before;
