@@ -1,0 +1,253 @@
+#include "sim/client.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sim/payload.hpp"
+
+namespace penstock::sim {
+
+namespace {
+
+// How soon what could not be done for want of memory, an address or a free worker is tried again.
+constexpr Duration retry_after = Duration::ms(5);
+constexpr std::uint32_t segment_bytes_max = 2176;  // what Connections::allocate() gives
+constexpr std::uint32_t pieces_per_message = 16;
+
+}  // namespace
+
+void Client::on_start(Connections& connections, Instant) { worker_ = connections.worker_index(); }
+
+Instant Client::next_deadline() const {
+  Instant next = Instant::never();
+  for (const Record& record : book_.records()) {
+    if (record.opened || record.plan.client != host_ || record.try_worker != worker_) continue;
+    next = earlier(next, record.try_at);
+  }
+  for (const auto& [id, live] : live_) next = earlier(next, live.wake);
+  return next;
+}
+
+void Client::on_timeout(Connections& connections, Instant now) {
+  for (Record& record : book_.records()) {
+    if (record.opened || record.plan.client != host_ || record.try_worker != worker_) continue;
+    if (record.try_at <= now) begin(connections, record, now);
+  }
+  for (auto& [id, live] : live_) {
+    if (live.wake > now) continue;
+    live.wake = Instant::never();
+    act(connections, live, now);
+  }
+}
+
+// Tries each of the ports that fit: the answers to one of them may belong to another worker.
+void Client::begin(Connections& connections, Record& record, Instant now) {
+  const Conversation& plan = record.plan;
+  const auto target = static_cast<std::uint16_t>(plan.target);
+  const net::Endpoint remote{address_of(plan.server, plan.ip6), static_cast<std::uint16_t>(server_port_first + target)};
+  const std::uint32_t first = is_stream(plan.target) ? client_ports : 0;
+  const std::uint32_t shift = plan.conv % client_ports;
+  for (std::uint32_t i = 0; i < client_ports; ++i) {
+    const std::uint32_t listener = first + (i + shift) % client_ports;
+    const auto id = connections.open({.listener = listener, .remote = remote, .conv = plan.conv}, now);
+    if (!id) continue;
+    record.opened = true;
+    book_.coverage.conversations += 1;
+    if (plan.never_reads) book_.coverage.count(Fault::never_reads);
+    Live& live = live_[id->raw()];
+    live.record = &record;
+    live.id = *id;
+    return;
+  }
+  record.try_worker = (worker_ + 1) % workers_;
+  record.try_at = now + retry_after;
+}
+
+void Client::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) {
+  for (const ConnectionEvent& event : events) {
+    const auto at = live_.find(event.id.raw());
+    Connection connection = connections.get(event.id);
+    if (!connection) {
+      book_.fail("an event named a session that is gone");
+      continue;
+    }
+    if (at == live_.end()) {
+      // A stranger's; its bytes are let go of.
+      if (!is_stranger(connection.conv())) book_.fail("a client was told of a session that it did not begin");
+      while (connection.receive()) {
+      }
+      continue;
+    }
+    Live& live = at->second;
+    switch (event.kind) {
+      case ConnectionEvent::Kind::opened:
+        book_.trace.event(now, TraceKind::opened, host_, connection.conv(), worker_);
+        act(connections, live, now);
+        break;
+      case ConnectionEvent::Kind::writable:
+        book_.trace.event(now, TraceKind::writable, host_, connection.conv(), 0);
+        act(connections, live, now);
+        break;
+      case ConnectionEvent::Kind::readable:
+        act(connections, live, now);
+        break;
+      case ConnectionEvent::Kind::closed:
+        on_closed(live, event.reason, now);
+        live_.erase(at);
+        break;
+    }
+  }
+}
+
+// Reads, sends, and closes when all is done.
+void Client::act(Connections& connections, Live& live, Instant now) {
+  Connection connection = connections.get(live.id);
+  if (!connection) return;
+  receive(connection, live, now);
+  if (live.closing) return;
+  send(connections, connection, live, now);
+  if (!is_done(live)) return;
+  if (live.close_at.is_never()) {
+    live.close_at = now + (live.record->plan.impatient ? Duration() : live.record->plan.linger);
+  }
+  if (now < live.close_at) {
+    live.wake = earlier(live.wake, live.close_at);
+    return;
+  }
+  live.closing = true;
+  connection.close();
+}
+
+bool Client::may_read(Live& live, Instant now) {
+  const Conversation& plan = live.record->plan;
+  const bool wants_pause = plan.never_reads || plan.pause > Duration();
+  if (wants_pause && !live.has_paused && live.received >= plan.pause_after) {
+    live.has_paused = true;
+    live.paused_until = plan.never_reads ? Instant::never() : now + plan.pause;
+    book_.coverage.count(Fault::reading_pause);
+  }
+  if (now >= live.paused_until) return true;
+  live.wake = earlier(live.wake, live.paused_until);
+  return false;
+}
+
+void Client::receive(Connection connection, Live& live, Instant now) {
+  const bool slowly = live.record->plan.reads_slowly;
+  for (std::uint32_t taken = 0;; ++taken) {
+    const auto next = connection.receivable();
+    if (!next || !may_read(live, now)) return;
+    if (slowly && taken == 1) {
+      book_.coverage.count(Fault::slow_reader);
+      connection.again();
+      return;
+    }
+    take_message(connection, live, next->segments, now);
+    if (!book_.complaint().empty()) return;
+  }
+}
+
+// One message, or what there is of a stream, compared with what was sent.
+void Client::take_message(Connection connection, Live& live, std::uint32_t segments, Instant now) {
+  Record& record = *live.record;
+  const bool stream = is_stream(record.plan.target);
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < segments; ++i) {
+    const auto received = connection.receive();
+    if (!received) return book_.fail("receivable() promised more segments than receive() gave");
+    if (record.echoed + received->bytes.length() > live.sent_bytes) return book_.fail("more bytes came back than were sent");
+    if (!payload_matches(received->bytes.bytes(), record.plan.key, record.echoed)) {
+      return book_.fail(fmt::format("conversation {:x}: wrong bytes at offset {}", record.plan.conv, record.echoed));
+    }
+    record.echoed += received->bytes.length();
+    bytes += received->bytes.length();
+    const bool ends = !stream && i + 1 == segments;
+    if (received->message_ends != ends) return book_.fail("a message ends where receivable() did not say so");
+  }
+  book_.coverage.bytes_verified += bytes;
+  book_.trace.event(now, TraceKind::received, host_, record.plan.conv, bytes);
+  if (stream) {
+    while (live.received < live.sent && live.pieces_end + record.plan.sizes[live.received] <= record.echoed) {
+      live.pieces_end += record.plan.sizes[live.received++];
+    }
+    return;
+  }
+  if (bytes != record.plan.sizes[live.received]) {
+    return book_.fail(fmt::format("conversation {:x}: message {} of {} B came back with {} B", record.plan.conv,
+                                  live.received, record.plan.sizes[live.received], bytes));
+  }
+  ++live.received;
+}
+
+std::uint32_t Client::outstanding(const Live& live) const {
+  const Conversation& plan = live.record->plan;
+  if (!is_echo(plan.target) || plan.impatient) return 0;
+  return live.sent - live.received;
+}
+
+void Client::send(Connections& connections, Connection connection, Live& live, Instant now) {
+  const Conversation& plan = live.record->plan;
+  while (live.sent < plan.sizes.size()) {
+    if (outstanding(live) >= plan.outstanding_max) return;
+    if (!live.ready && !build(connections, live)) {
+      book_.coverage.count(Fault::no_room_to_send);
+      live.wake = earlier(live.wake, now + retry_after);
+      return;
+    }
+    switch (connection.send(*live.ready)) {
+      case SendResult::accepted:
+        if (!live.ready->empty()) return book_.fail("send() accepted a message and left some of it");
+        live.ready.reset();
+        live.sent_bytes += plan.sizes[live.sent++];
+        book_.trace.event(now, TraceKind::sent, host_, plan.conv, live.sent);
+        break;
+      case SendResult::full:
+      case SendResult::closed:
+        return;
+      case SendResult::too_large:
+        return book_.fail("a message of at most 40 fragments was called too large");
+    }
+  }
+}
+
+// The next message in a few segments of drawn lengths; false when there is no memory for it now.
+bool Client::build(Connections& connections, Live& live) {
+  const Conversation& plan = live.record->plan;
+  std::uint32_t left = plan.sizes[live.sent];
+  const std::uint32_t shortest = std::min(left / pieces_per_message + 1, segment_bytes_max);
+  if (!connections.has_room_for(left / shortest + 1)) return false;
+  SegmentQueue message = connections.make_message();
+  std::uint64_t offset = live.sent_bytes;
+  while (left > 0) {
+    const std::uint32_t longest = std::min(left, segment_bytes_max);
+    const auto length = static_cast<std::uint32_t>(rng_.between(std::min(shortest, longest), longest));
+    Segment segment = connections.allocate(length);
+    if (!segment.holds()) return false;
+    payload_fill(segment.writable(), plan.key, offset);
+    offset += length;
+    left -= length;
+    if (!message.push_back(std::move(segment))) {
+      book_.fail("has_room_for() promised room that was not there");
+      return false;
+    }
+  }
+  live.ready = std::move(message);
+  return true;
+}
+
+bool Client::is_done(const Live& live) const {
+  const Conversation& plan = live.record->plan;
+  if (live.sent < plan.sizes.size()) return false;
+  return plan.impatient || live.record->echoed == live.sent_bytes;
+}
+
+void Client::on_closed(Live& live, CloseReason reason, Instant now) {
+  Record& record = *live.record;
+  book_.trace.event(now, TraceKind::closed, host_, record.plan.conv, static_cast<std::uint64_t>(reason));
+  record.closed = reason;
+  record.completed = live.closing && reason == CloseReason::service && is_done(live);
+  if (reason == CloseReason::service && !live.closing) book_.fail("a session was closed for a service that did not ask");
+  book_.coverage.completed += record.completed ? 1 : 0;
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,291 @@
+#include "sim/host.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/world.hpp"
+#include "sim/broken.hpp"
+
+namespace penstock::sim {
+
+namespace {
+
+constexpr std::uint32_t block_bytes = 2176;
+// A worker whose turn left work behind would run again at once; virtual time must move, and the longer it lasts the more.
+constexpr Duration backlog_step = Duration::us(20);
+constexpr std::uint32_t backlog_doublings = 6;
+constexpr std::uint32_t icmp_per_second = 20;
+
+net::InterfaceConfig interface_of(const Plan& plan, std::uint32_t number) {
+  net::InterfaceConfig made;
+  made.tags = plan.tags;
+  made.mac = mac_of(number);
+  made.addresses = {{address_of(number, false), prefix_length4}, {address_of(number, true), prefix_length6}};
+  return made;
+}
+
+ListenerSetup listener_of(const HostPlan& host, std::string name, std::uint32_t port, bool stream, std::uint32_t service) {
+  ListenerSetup setup{.admission = host.limits, .kcp = host.kcp, .service = service};
+  setup.admission.name = std::move(name);
+  setup.admission.port = static_cast<std::uint16_t>(port);
+  setup.admission.service = static_cast<std::uint16_t>(service);
+  setup.kcp.stream = stream;
+  return setup;
+}
+
+// Indexes of a server's services.
+enum Service : std::uint32_t { service_echo, service_sink, service_discard };
+
+std::vector<ListenerSetup> listeners_of(const HostPlan& host) {
+  std::vector<ListenerSetup> made;
+  if (!host.is_server) {
+    for (std::uint32_t i = 0; i < 2 * client_ports; ++i) {
+      made.push_back(listener_of(host, fmt::format("client{}", i), client_port_first + i, i >= client_ports, 0));
+    }
+    return made;
+  }
+  for (std::uint32_t i = 0; i < target_count; ++i) {
+    const auto target = static_cast<Target>(i);
+    const Service service = target == Target::sink_message     ? service_sink
+                            : target == Target::discard_stream ? service_discard
+                                                               : service_echo;
+    made.push_back(listener_of(host, fmt::format("server{}", i), server_port_first + i, is_stream(target), service));
+    if (target == Target::echo_by_conv) made.back().admission.key_mode = SessionKeyMode::conv;
+    if (target == Target::echo_by_address) made.back().admission.key_mode = SessionKeyMode::address;
+  }
+  return made;
+}
+
+std::vector<bool> streams_of(const NodeConfig& node) {
+  std::vector<bool> streams;
+  for (const ListenerSetup& setup : node.listeners) streams.push_back(setup.kcp.stream);
+  return streams;
+}
+
+}  // namespace
+
+// What one worker has.
+struct Host::Core {
+  Core(const HostPlan& plan, const NodeConfig& node, Book& book, std::uint32_t host, Rng rng)
+      : memory(Worker::arena_bytes(node) + Echo::cost(node.sessions_max)),
+        arena(memory.bytes()),
+        pool(block_bytes, plan.blocks),
+        echo(arena, node.sessions_max, streams_of(node)),
+        sink(book, host),
+        client(book, host, plan.workers, rng) {
+    if (plan.is_server) services = {&echo, &sink, &discard};
+    else services = {&client};
+  }
+
+  HeapMemory memory;
+  Arena arena;
+  HeapPool pool;
+  Echo echo;
+  Sink sink;
+  Discard discard;
+  Client client;
+  std::vector<Application*> services;
+  std::vector<Port*> ports;
+  Mailbox mailbox;
+  Published<StatsSnapshot> published;
+  StatsSnapshot seen;   // after the last turn
+  StatsSnapshot fresh;
+  std::optional<Instant> last_run;  // nothing before the first turn
+  Instant stalled_until;
+  std::uint32_t backlog_turns = 0;  // turns in a row that left work behind
+  std::unique_ptr<Worker> worker;
+};
+
+Host::Host(const Plan& plan, std::uint32_t number, Book& book, SimPort::Transmit transmit)
+    : number_(number), plan_(plan.hosts[number]), book_(book), node_(plan_.node) {
+  const Rng rng = Rng(plan.seed).child(500 + number);
+  node_.stack.interfaces = {interface_of(plan, number)};
+  node_.stack.icmp_per_second = icmp_per_second;
+  node_.stack.rx_checksum = {net::RxChecksumPolicy::verify};
+  node_.stack.neighbors_max = 64;
+  node_.stack.pending_frames_max = 32;
+  node_.stack.pending_per_hop_max = 8;
+  node_.listeners = listeners_of(plan_);
+  node_.stack.ports.resize(1);
+  std::vector<HeapPool*> pools;
+  for (std::uint32_t i = 0; i < plan_.workers; ++i) {
+    cores_.push_back(std::make_unique<Core>(plan_, node_, book, number, rng.child(i)));
+    pools.push_back(&cores_.back()->pool);
+  }
+  port_ = std::make_unique<SimPort>(number, plan_, pools, rng.child(100), book.coverage, std::move(transmit));
+  Port* port = port_.get();
+  if (plan_.port) {
+    const std::vector<BlockPool*> copies(pools.begin(), pools.end());
+    impaired_memory_ = std::make_unique<HeapMemory>(
+        impair::ImpairedPort::cost(*plan_.port, static_cast<std::uint16_t>(plan_.workers)));
+    impaired_arena_ = std::make_unique<Arena>(impaired_memory_->bytes());
+    impaired_ = std::make_unique<impair::ImpairedPort>(*impaired_arena_, *port_, *plan_.port, copies);
+    port = impaired_.get();
+  }
+  node_.stack.ports = {port->info().traits};
+  handoff_ = std::make_unique<HandoffRings>(plan_.workers);
+  Rng keys = rng.child(200);
+  const SipKey key{keys.next(), keys.next()};
+  for (std::uint32_t i = 0; i < plan_.workers; ++i) {
+    Core& core = *cores_[i];
+    core.ports = {port};
+    core.worker = std::make_unique<Worker>(node_, i,
+                                           WorkerParts{.arena = core.arena,
+                                                       .blocks = core.pool,
+                                                       .ports = core.ports,
+                                                       .services = core.services,
+                                                       .handoff = handoff_.get(),
+                                                       .mailbox = &core.mailbox,
+                                                       .published = &core.published,
+                                                       .key = key,
+                                                       .seed = keys.next()},
+                                           plan.start);
+  }
+}
+
+Host::~Host() = default;
+
+bool Host::has_records(std::uint32_t worker) const {
+  for (std::uint32_t from = 0; from < plan_.workers; ++from) {
+    if (from != worker && handoff_->ring(from, worker).read_available() > 0) return true;
+  }
+  return false;
+}
+
+Instant Host::wake_of(const Core& core, Instant now) const {
+  const auto index = static_cast<std::uint32_t>(core.worker->connections().worker_index());
+  if (!core.last_run) return later(now, core.stalled_until);
+  Instant due = core.worker->next_deadline();
+  const bool waiting = port_->has_frames(static_cast<std::uint16_t>(index)) || has_records(index) ||
+                       core.mailbox.commands.read_available() > 0;
+  Duration step = plan_.turn;
+  if (due <= *core.last_run && !waiting) {
+    const std::uint32_t doublings = std::min(core.backlog_turns / 8, backlog_doublings);
+    step = std::max(step, backlog_step * (std::int64_t{1} << doublings));
+  }
+  if (waiting) due = earlier(due, now);
+  return later(later(due, *core.last_run + step), core.stalled_until);
+}
+
+Instant Host::next_deadline(Instant now) const {
+  Instant next = Instant::never();
+  for (const auto& core : cores_) next = earlier(next, wake_of(*core, now));
+  return next;
+}
+
+void Host::run(Instant now) {
+  for (const auto& core : cores_) {
+    if (wake_of(*core, now) <= now) run(*core, now);
+  }
+}
+
+void Host::run(Core& core, Instant now) {
+  core.worker->run_once(now);
+  core.last_run = now;
+  core.backlog_turns = core.worker->next_deadline() <= now ? core.backlog_turns + 1 : 0;
+  Answer answer;
+  while (core.mailbox.answers.pop(answer)) {
+  }
+  require(book_.complaint().empty(), book_.complaint());
+  check(core, now);
+}
+
+// What holds after every turn, of the counters that a worker would publish.
+void Host::check(Core& core, Instant now) {
+  StatsSnapshot& s = core.fresh;
+  core.worker->snapshot(s, now);
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
+    if (!net::is_transmit(static_cast<net::DropReason>(i))) dropped += s.drops[i];
+    require(s.drops[i] >= core.seen.drops[i], "a drop counter went back");
+  }
+  const WorkerStats& w = s.worker;
+  const std::uint64_t in = w.rx_packets + w.handed_in;
+  const std::uint64_t out = w.delivered + w.handed_out + w.held_now + dropped;
+  if (in != out) {
+    throw Broken(fmt::format("host {}: {} received and {} handed in are not {} delivered, {} handed out, {} held and {} "
+                             "dropped", number_, w.rx_packets, w.handed_in, w.delivered, w.handed_out, w.held_now, dropped));
+  }
+  require(w.sessions_now <= node_.sessions_max, "more sessions than sessions_max");
+  std::uint64_t closed = 0;
+  for (std::uint32_t i = 0; i < s.listener_count; ++i) {
+    const ListenerStats& listener = s.listeners[i];
+    require(listener.half_open_now <= node_.listeners[i].admission.half_open_max, "more half-open sessions than half_open_max");
+    require(listener.sessions_now <= node_.listeners[i].admission.sessions_max, "a listener holds more than its sessions_max");
+    for (const std::uint64_t count : listener.closed) closed += count;
+  }
+  require(w.sessions_opened == w.sessions_now + closed, "sessions opened are not those that live and those that closed");
+  require(w.rx_packets >= core.seen.worker.rx_packets && w.tx_packets >= core.seen.worker.tx_packets &&
+              w.delivered >= core.seen.worker.delivered && w.sessions_opened >= core.seen.worker.sessions_opened,
+          "a counter went back");
+  std::swap(core.seen, core.fresh);
+}
+
+void Host::stall(std::uint32_t worker, Instant until) {
+  Core& core = *cores_[worker % cores_.size()];
+  core.stalled_until = later(core.stalled_until, until);
+}
+
+void Host::keep_back(std::uint32_t blocks) {
+  for (const auto& core : cores_) core->pool.keep_back(blocks);
+}
+
+void Host::ask(Command::Kind kind) {
+  for (const auto& core : cores_) {
+    require(core->mailbox.commands.push({.kind = kind}), "a mailbox was full though its worker answers every turn");
+  }
+}
+
+void Host::heal() {
+  keep_back(0);
+  port_->set_tx_room(~0u);
+  port_->set_link(true);
+  port_->steer_to(~0u);
+  if (impaired_ == nullptr) return;
+  impair::Impairment clean;
+  clean.delay = plan_.port->delay;
+  clean.queue_frames = plan_.port->queue_frames;
+  impaired_->change(clean);
+}
+
+void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }
+
+bool Host::quiet() const {
+  for (std::uint32_t i = 0; i < cores_.size(); ++i) {
+    if (!cores_[i]->worker->quiet() || port_->has_frames(static_cast<std::uint16_t>(i)) || has_records(i)) return false;
+    if (impaired_ != nullptr && !impaired_->next_deadline(static_cast<std::uint16_t>(i)).is_never()) return false;
+  }
+  return true;
+}
+
+void Host::check_empty(Instant now) {
+  for (const auto& core : cores_) {
+    const World& world = core->worker->world();
+    require(world.sessions.count() == 0, "a session is left over");
+    require(world.flows.count() == 0, "the flow table is not empty");
+    require(world.quota.prefix_count() == 0, "a prefix still holds a count");
+    require(world.windows.in_use_bytes() == 0, "window memory is left over");
+    require(world.chunks.available() == world.chunks.capacity(), "a chunk is left over");
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      require(world.small_blocks.pool(i).available() == world.small_blocks.pool(i).capacity(), "a small block is left over");
+    }
+    require(core->echo.held() == 0, "the echo service still holds a message");
+    core->worker->snapshot(core->seen, now);
+    StatsSnapshot published;
+    require(core->published.read(published) && published.taken_at_us <= now.count_us(), "no snapshot was published");
+    book_.coverage.add(core->seen);
+  }
+}
+
+void Host::switch_off() {
+  for (const auto& core : cores_) core->worker.reset();
+  impaired_.reset();
+  port_->clear();
+  for (const auto& core : cores_) {
+    require(core->pool.whole(), "a block of a host's pool did not come home");
+  }
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,79 @@
+// Host: one simulated machine: its port, its workers with their memory and services, and the checks that hold after each
+// turn and when all is over.
+//
+// The workers are those of lib/engine, driven by run_once() with virtual time. A worker runs when its deadline has come,
+// when frames, records or mail wait for it, and never while its lcore is stalled.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/arena.hpp"
+#include "buf/arena_pool.hpp"
+#include "engine/handoff.hpp"
+#include "engine/mailbox.hpp"
+#include "engine/stats.hpp"
+#include "engine/worker.hpp"
+#include "impair/impaired_port.hpp"
+#include "penstock/discard.hpp"
+#include "penstock/echo.hpp"
+#include "sim/book.hpp"
+#include "sim/client.hpp"
+#include "sim/sim_port.hpp"
+#include "sim/sink.hpp"
+
+namespace penstock::sim {
+
+class Host {
+ public:
+  Host(const Plan& plan, std::uint32_t number, Book& book, SimPort::Transmit transmit);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  SimPort& port() { return *port_; }
+  std::uint32_t workers() const { return static_cast<std::uint32_t>(cores_.size()); }
+  // When one of its workers has to run.
+  Instant next_deadline(Instant now) const;
+  // Runs the workers that have to, and checks what must hold after a turn.
+  void run(Instant now);
+
+  // Faults.
+  void stall(std::uint32_t worker, Instant until);
+  void keep_back(std::uint32_t blocks);
+  void ask(Command::Kind kind);
+  void heal();
+  // Keeps a block of the first worker's pool for good: a leak for check tests.
+  void leak_block();
+
+  // No session, nothing to send, nothing received and not taken in.
+  bool quiet() const;
+  // Checks that every table is empty and every memory as it was at the start; adds what was counted to the coverage.
+  void check_empty(Instant now);
+  // Ends the workers, then checks that every block came home.
+  void switch_off();
+  const NodeConfig& node() const { return node_; }
+
+ private:
+  struct Core;
+  Instant wake_of(const Core& core, Instant now) const;
+  void run(Core& core, Instant now);
+  void check(Core& core, Instant now);
+  bool has_records(std::uint32_t worker) const;
+
+  std::uint32_t number_;
+  const HostPlan& plan_;
+  Book& book_;
+  NodeConfig node_;
+  std::unique_ptr<HandoffRings> handoff_;
+  std::vector<std::unique_ptr<Core>> cores_;
+  std::unique_ptr<SimPort> port_;
+  Segment leaked_;
+  std::unique_ptr<HeapMemory> impaired_memory_;
+  std::unique_ptr<Arena> impaired_arena_;
+  std::unique_ptr<impair::ImpairedPort> impaired_;
+};
+
+}  // namespace penstock::sim

@@ -1,0 +1,269 @@
+#include "sim/plan.hpp"
+
+#include <algorithm>
+
+#include "base/rng.hpp"
+
+namespace penstock::sim {
+
+namespace {
+
+constexpr Duration faults_after = Duration::ms(500);    // sessions begin with faults, addresses are claimed without
+constexpr Duration sessions_after = Duration::ms(2500);  // duplicate address detection is over
+constexpr std::uint32_t percent = 10'000;                // ppm
+
+bool one_in(Rng& rng, std::uint64_t n) { return rng.below(n) == 0; }
+std::uint32_t draw(Rng& rng, std::uint32_t low, std::uint32_t high) {
+  return static_cast<std::uint32_t>(rng.between(low, high));
+}
+Duration draw_ms(Rng& rng, std::int64_t low, std::int64_t high) { return Duration::ms(rng.between(low, high)); }
+
+// A clock that starts a while before it wraps, on the wire or in its µs, or anywhere.
+Instant draw_start(Rng& rng) {
+  switch (rng.below(4)) {
+    case 0:
+      return Instant::at_us((std::int64_t{1} << 32) * 1000 - rng.between(3'000'000, 9'000'000));
+    case 1:
+      return Instant::at_us((std::int64_t{1} << 32) - rng.between(3'000'000, 9'000'000));
+    case 2:
+      return Instant::at_us(1'000'000);
+    default:
+      return Instant::at_us(rng.between(1'000'000, std::int64_t{1} << 45));
+  }
+}
+
+// The kinds of faults that this world's links have; the intensity is drawn per link.
+struct LinkSwarm {
+  bool loss, duplicate, reorder, jitter, corrupt, rate;
+  explicit LinkSwarm(Rng& rng)
+      : loss(one_in(rng, 2)),
+        duplicate(one_in(rng, 3)),
+        reorder(one_in(rng, 3)),
+        jitter(one_in(rng, 3)),
+        corrupt(one_in(rng, 3)),
+        rate(one_in(rng, 4)) {}
+};
+
+impair::Impairment draw_impairment(Rng& rng, const LinkSwarm& swarm, Duration base_delay) {
+  impair::Impairment made;
+  made.delay = base_delay;
+  // Both ways together stay within what the plan promises: 30 % loss of a link is 51 % of a round trip.
+  if (swarm.loss) made.loss_ppm = draw(rng, 0, 30 * percent);
+  if (swarm.duplicate) made.duplicate_ppm = draw(rng, 0, 20 * percent);
+  if (swarm.reorder) made.reorder_ppm = draw(rng, 0, 20 * percent);
+  if (swarm.corrupt) made.corrupt_ppm = draw(rng, 0, 3 * percent);
+  if (swarm.jitter) made.jitter = draw_ms(rng, 1, 50);
+  if (swarm.rate) {
+    made.rate_bits_per_second = static_cast<std::uint64_t>(rng.between(2, 100)) * 1'000'000;
+    made.queue_frames = draw(rng, 16, 256);
+  } else {
+    made.queue_frames = 1024;
+  }
+  made.seed = rng.next();
+  return made;
+}
+
+kcp::Options draw_options(Rng& rng, bool gentle) {
+  kcp::Options options;
+  options.nodelay = static_cast<std::uint8_t>(rng.below(3));
+  options.resend = static_cast<std::uint8_t>(rng.below(4));
+  options.no_congestion_window = one_in(rng, 2);
+  options.fastack_conserve = one_in(rng, 2);
+  options.mtu = static_cast<std::uint16_t>(rng.between(200, 1400));
+  options.interval_ms = draw(rng, 10, 100);
+  options.snd_wnd = one_in(rng, 3) ? draw(rng, 1, 16) : draw(rng, 32, 512);
+  options.rcv_wnd = one_in(rng, 2) ? 128 : draw(rng, 128, 512);
+  options.send_queue_segments_max = draw(rng, 256, 1024);
+  options.probe_initial_ms = draw(rng, 500, 7000);
+  options.stall_timeout_ms = draw(rng, 4000, 15'000);
+  options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
+  options.dead_link = gentle ? std::uint8_t{60} : static_cast<std::uint8_t>(rng.between(3, 30));
+  if (gentle) options.stall_timeout_ms = 120'000;
+  return options;
+}
+
+ListenerConfig draw_limits(Rng& rng, bool gentle, bool tight, std::uint32_t sessions_max) {
+  ListenerConfig limits;
+  limits.sessions_max = tight && one_in(rng, 2) ? draw(rng, 1, 6) : sessions_max;
+  limits.half_open_max = tight && one_in(rng, 2) ? draw(rng, 1, 3) : sessions_max;
+  limits.per_prefix_max = tight && one_in(rng, 2) ? draw(rng, 1, 4) : sessions_max;
+  limits.idle_timeout = gentle ? Duration::seconds(100) : draw_ms(rng, 4'000, 30'000);
+  limits.half_open_timeout = gentle ? Duration::seconds(60) : draw_ms(rng, 1'000, 8'000);
+  limits.quarantine = draw_ms(rng, 200, 5'000);
+  return limits;
+}
+
+HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_server, bool tight, bool tiny) {
+  HostPlan host;
+  host.is_server = is_server;
+  host.workers = one_in(rng, 3) ? 2 : 1;
+  host.rss = one_in(rng, 2);
+  host.missteer_ppm = host.workers > 1 && one_in(rng, 2) ? draw(rng, 1, 100 * percent) : 0;
+  host.checksum_offload = one_in(rng, 3);
+  host.multi_segment = one_in(rng, 2);
+  host.rx_ring = one_in(rng, 4) ? draw(rng, 8, 64) : 512;
+  host.blocks = 2048;
+  host.turn = Duration::us(rng.between(5, 60));
+  host.node.workers = host.workers;
+  host.node.sessions_max = tight && one_in(rng, 2) ? draw(rng, 2, 8) : 256;
+  host.node.burst = draw(rng, 1, 64);
+  host.node.copy_break = one_in(rng, 2) ? draw(rng, 0, 600) : 0xffffffff;
+  host.node.memory = {.small_blocks = {{2048, 512, 512}}, .window_bytes = 2 << 20, .chunks = 2048};
+  if (tiny) host.node.memory = {.small_blocks = {{64, 48, 48}}, .window_bytes = 24 << 10, .chunks = 96};
+  host.kcp = draw_options(rng, plan.gentle);
+  host.limits = draw_limits(rng, plan.gentle, tight && is_server, host.node.sessions_max);
+  const Duration delay = Duration::us(rng.between(10, 30'000));
+  host.up = draw_impairment(rng, swarm, delay);
+  host.down = draw_impairment(rng, swarm, delay);
+  if (one_in(rng, 5)) {
+    impair::Impairment port;
+    port.loss_ppm = draw(rng, 0, 5 * percent);
+    port.reorder_ppm = draw(rng, 0, 5 * percent);
+    port.delay = draw_ms(rng, 0, 10);
+    port.jitter = draw_ms(rng, 0, 5);
+    port.queue_frames = one_in(rng, 2) ? draw(rng, 2, 16) : 256;
+    port.seed = rng.next();
+    // A duplicate made behind the point where the wire is watched would look like amplification.
+    if (!is_server) port.duplicate_ppm = draw(rng, 0, 5 * percent);
+    host.port = port;
+  }
+  return host;
+}
+
+std::vector<std::uint32_t> draw_sizes(Rng& rng, std::uint32_t count, std::uint32_t mss_min) {
+  // At most 40 fragments at the smaller mss, so that no peer finds a message too large.
+  const std::uint32_t largest = 40 * mss_min;
+  std::vector<std::uint32_t> sizes(count);
+  const std::uint64_t style = rng.below(3);
+  for (std::uint32_t& size : sizes) {
+    if (style == 0 || (style == 1 && !one_in(rng, 4))) size = draw(rng, 1, 64);
+    else if (style == 1 || one_in(rng, 2)) size = draw(rng, 1, std::min(1400u, largest));
+    else size = draw(rng, 1, largest);
+  }
+  return sizes;
+}
+
+Conversation draw_conversation(Rng rng, const Plan& plan, std::uint32_t servers, std::uint32_t number, bool never) {
+  Conversation c;
+  // The number keeps it unique, the rest is chance; strangers have the top nibble 0xe.
+  c.conv = (rng.next32() & 0x7fff0000) | (number << 4) | static_cast<std::uint32_t>(rng.below(16));
+  c.key = rng.next();
+  c.server = static_cast<std::uint32_t>(rng.below(servers));
+  c.client = servers + static_cast<std::uint32_t>(rng.below(plan.hosts.size() - servers));
+  // A second conversation of an address waits until the first one is forgotten, which excuses it.
+  c.target = static_cast<Target>(rng.below(plan.gentle ? target_count - 1 : target_count));
+  c.ip6 = one_in(rng, 2);
+  c.start = plan.start + sessions_after + Duration::us(rng.between(0, 4'000'000));
+  const std::uint32_t mss = std::min(plan.hosts[c.server].kcp.mss(), plan.hosts[c.client].kcp.mss());
+  c.sizes = draw_sizes(rng, draw(rng, 1, 60), mss);
+  c.outstanding_max = one_in(rng, 3) ? 1 : draw(rng, 2, 64);
+  c.impatient = !is_echo(c.target) || (!plan.gentle && one_in(rng, 10));
+  c.linger = draw_ms(rng, 0, 1000);
+  c.reads_slowly = one_in(rng, 8);
+  if (one_in(rng, 6)) {
+    c.pause_after = draw(rng, 0, 10);
+    c.pause = draw_ms(rng, 100, plan.gentle ? 2000 : 8000);
+  }
+  if (never && one_in(rng, 3)) {
+    // Enough small messages to fill both windows and the send queues.
+    c.target = Target::echo_message;
+    c.impatient = false;
+    c.never_reads = true;
+    c.pause_after = draw(rng, 0, 5);
+    c.sizes.assign(2600, 20);
+    c.outstanding_max = 4000;
+  }
+  return c;
+}
+
+class EpisodeWriter {
+ public:
+  EpisodeWriter(Rng rng, Plan& plan) : rng_(rng), plan_(plan) {}
+
+  // `count_max` episodes of `shortest` to `longest` ms on hosts from `first` on, all over before the heal.
+  void draw_some(Fault kind, std::uint32_t count_max, std::int64_t shortest, std::int64_t longest, std::uint32_t first = 0) {
+    const std::uint32_t count = draw(rng_, 1, count_max);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Episode e{.kind = kind, .host = first + static_cast<std::uint32_t>(rng_.below(plan_.hosts.size() - first)),
+                .amount = rng_.next32()};
+      const std::int64_t span = (plan_.heal - plan_.start - faults_after).count_us();
+      e.begin = plan_.start + faults_after + Duration::us(rng_.between(0, span));
+      e.end = earlier(e.begin + draw_ms(rng_, shortest, longest), plan_.heal);
+      plan_.episodes.push_back(e);
+    }
+  }
+  Rng& rng() { return rng_; }
+
+ private:
+  Rng rng_;
+  Plan& plan_;
+};
+
+void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
+  EpisodeWriter writer(parent, plan);
+  Rng& rng = writer.rng();
+  if (one_in(rng, 3)) writer.draw_some(Fault::lcore_stall, 12, 1, 200);
+  if (one_in(rng, 4)) writer.draw_some(Fault::tx_ring_full, 8, 1, 60);
+  if (plan.dry_pools) writer.draw_some(Fault::pool_dry, 10, 1, 1500);
+  if (plan.gentle) return;
+  if (one_in(rng, 3)) writer.draw_some(Fault::partition, 4, 100, 8000);
+  if (one_in(rng, 5)) writer.draw_some(Fault::port_down, 3, 50, 3000);
+  if (one_in(rng, 4)) writer.draw_some(Fault::vanish, 1, 1, 1, servers);
+  if (one_in(rng, 8)) writer.draw_some(one_in(rng, 2) ? Fault::drain : Fault::stop, 1, 1, 1);
+}
+
+}  // namespace
+
+std::uint64_t Conversation::bytes() const {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t size : sizes) sum += size;
+  return sum;
+}
+
+bool Plan::has(Fault kind) const {
+  return std::ranges::any_of(episodes, [kind](const Episode& e) { return e.kind == kind; });
+}
+
+Plan draw_plan(std::uint64_t seed) {
+  const Rng root(seed);
+  Rng rng = root.child(1);
+  Plan plan;
+  plan.seed = seed;
+  plan.gentle = one_in(rng, 3);
+  plan.dry_pools = one_in(rng, 4);
+  plan.start = draw_start(rng);
+  plan.heal = plan.start + sessions_after + draw_ms(rng, 6'000, 15'000);
+  plan.give_up = plan.heal + Duration::seconds(120);
+  plan.tags.count = static_cast<std::uint16_t>(rng.below(3));
+  for (std::uint16_t i = 0; i < plan.tags.count; ++i) plan.tags.vlan[i] = static_cast<std::uint16_t>(rng.between(1, 4094));
+  const std::uint32_t hosts = draw(rng, 2, 4);
+  const std::uint32_t servers = hosts == 4 && one_in(rng, 2) ? 2 : 1;
+  const std::uint32_t sessions = one_in(rng, 2) ? draw(rng, 2, 12) : draw(rng, 2, 64);
+  const LinkSwarm swarm(rng);
+  const bool tight = !plan.gentle && one_in(rng, 5);
+  const bool tiny = !plan.gentle && one_in(rng, 6);
+  const bool never = !plan.gentle && one_in(rng, 6);
+  for (std::uint32_t i = 0; i < hosts; ++i) {
+    plan.hosts.push_back(draw_host(root.child(100 + i), plan, swarm, i < servers, tight, tiny));
+  }
+  for (std::uint32_t i = 0; i < sessions; ++i) {
+    plan.conversations.push_back(draw_conversation(root.child(1000 + i), plan, servers, i, never));
+  }
+  draw_episodes(root.child(2), plan, servers);
+  std::ranges::stable_sort(plan.episodes, {}, &Episode::begin);
+  if (one_in(rng, 2)) plan.strangers = draw(rng, 50, 600);
+  plan.flood = !plan.gentle && plan.hosts[0].workers > 1 && one_in(rng, 2);
+  return plan;
+}
+
+net::MacAddress mac_of(std::uint32_t host) {
+  return {{0x02, 0x5e, 0, 0, static_cast<std::uint8_t>(host >> 8), static_cast<std::uint8_t>(host + 1)}};
+}
+
+net::IpAddress address_of(std::uint32_t host, bool ip6) {
+  const auto last = static_cast<std::uint8_t>(host + 1);
+  if (!ip6) return net::IpAddress::v4(10, 7, 0, last);
+  return net::IpAddress::v6({0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last});
+}
+
+}  // namespace penstock::sim

@@ -1,0 +1,278 @@
+#include "sim/simulation.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sim/broken.hpp"
+
+namespace penstock::sim {
+
+namespace {
+
+// A world that had too few datagrams begins its conversations once more, so often at the most.
+constexpr std::uint32_t refills_max = 60;
+// Virtual time may stand still for so many steps, while several things happen in one microsecond.
+constexpr std::uint32_t steps_per_instant_max = 10'000;
+constexpr Duration flood_lasts = Duration::ms(180);
+constexpr std::uint32_t flood_step_frames = 24;
+constexpr Duration flood_step = Duration::us(500);
+
+}  // namespace
+
+Simulation::Simulation(const Plan& plan, bool print_trace, Sabotage sabotage)
+    : plan_(plan),
+      sabotage_(sabotage),
+      trace_(print_trace),
+      book_(trace_, coverage_),
+      network_(plan_, trace_, [this](std::uint32_t host, auto frame, Instant now) { return arrive(host, frame, now); }),
+      strangers_(plan_, book_),
+      vanished_(plan_.hosts.size(), false),
+      now_(plan_.start) {
+  for (const Conversation& conversation : plan_.conversations) book_.add(conversation);
+  for (std::uint32_t i = 0; i < plan_.hosts.size(); ++i) {
+    hosts_.push_back(std::make_unique<Host>(
+        plan_, i, book_, [this, i](std::span<const std::uint8_t> frame, Instant now) { transmit(i, frame, now); }));
+  }
+  for (std::size_t i = 0; i < plan_.episodes.size(); ++i) {
+    turns_.push_back({plan_.episodes[i].begin, i, true});
+    turns_.push_back({plan_.episodes[i].end, i, false});
+  }
+  std::ranges::stable_sort(turns_, {}, &Turn::at);
+  if (plan_.flood) flood_at_ = plan_.start + Duration::seconds(4);
+}
+
+Simulation::~Simulation() = default;
+
+// --- frames
+
+void Simulation::transmit(std::uint32_t host, std::span<const std::uint8_t> frame, Instant now) {
+  const auto datagram = peek(frame);
+  coverage_.datagrams += datagram ? 1U : 0U;
+  const int copies = sabotage_ == Sabotage::doubled_answer && plan_.hosts[host].is_server ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    if (plan_.hosts[host].is_server) watch_.on_departure(frame);
+    network_.transmit(host, frame, now);
+  }
+}
+
+std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_t> frame, Instant) {
+  Bytes changed;
+  if (sabotage_ == Sabotage::wrong_byte) {
+    // The last byte of a large datagram, and the checksum with it: as a fault of ours behind the checksum would.
+    const auto datagram = peek(frame);
+    if (datagram && datagram->payload.size() > 100 && datagram->source.address.is_v4() && coverage_.datagrams % 50 == 0) {
+      changed.assign(frame.begin(), frame.end());
+      changed.back() ^= 0x40;
+      const std::size_t segment = changed.size() - datagram->payload.size() - 8;
+      write_checksum(changed, segment, segment + 6,
+                     pseudo_sum(datagram->source.address, datagram->destination.address, 17,
+                                static_cast<std::uint32_t>(changed.size() - segment)));
+      frame = changed;
+    }
+  }
+  const SimPort::Arrival arrival = hosts_[host]->port().arrive(frame);
+  if (arrival == SimPort::Arrival::taken && plan_.hosts[host].is_server) watch_.on_arrival(frame);
+  return static_cast<std::uint64_t>(arrival);
+}
+
+// --- time
+
+Instant Simulation::next_event() const {
+  Instant next = earlier(network_.next_deadline(), strangers_.next_deadline());
+  for (const auto& host : hosts_) next = earlier(next, host->next_deadline(now_));
+  if (next_turn_ < turns_.size()) next = earlier(next, turns_[next_turn_].at);
+  if (!healed_) next = earlier(next, plan_.heal);
+  return earlier(next, flood_at_);
+}
+
+// One instant of the world: what is due happens, in a fixed order.
+void Simulation::step() {
+  const Instant next = later(next_event(), now_);
+  require(!next.is_never(), "nothing will ever happen again in this world, though it is not over");
+  now_ = next;
+  play_episodes();
+  if (now_ >= flood_at_) flood();
+  for (const Bytes& frame : strangers_.act(now_)) network_.inject(frame, now_);
+  network_.run(now_);
+  for (const auto& host : hosts_) host->run(now_);
+}
+
+// --- faults
+
+void Simulation::play_episodes() {
+  while (next_turn_ < turns_.size() && turns_[next_turn_].at <= now_) {
+    const Turn& turn = turns_[next_turn_++];
+    const Episode& episode = plan_.episodes[turn.episode];
+    if (turn.begins) begin(episode);
+    else end(episode);
+  }
+  if (!healed_ && now_ >= plan_.heal) heal();
+}
+
+void Simulation::begin(const Episode& e) {
+  Host& host = *hosts_[e.host];
+  trace_.fault(now_, e.host, fault_names[static_cast<std::size_t>(e.kind)], e.amount);
+  switch (e.kind) {
+    case Fault::lcore_stall:
+      host.stall(e.amount, e.end);
+      break;
+    case Fault::tx_ring_full:
+      host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0);
+      return;
+    case Fault::pool_dry:
+      host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0));
+      break;
+    case Fault::partition:
+      network_.cut(e.host, e.amount % 3 != 1, e.amount % 3 != 2);
+      return;
+    case Fault::port_down:
+      host.port().set_link(false);
+      break;
+    case Fault::vanish:
+      vanished_[e.host] = true;
+      network_.cut(e.host, true, true);
+      break;
+    case Fault::drain:
+    case Fault::stop:
+      for (std::uint32_t i = 0; i < hosts_.size(); ++i) {
+        if (plan_.hosts[i].is_server) hosts_[i]->ask(e.kind == Fault::drain ? Command::Kind::drain : Command::Kind::stop);
+      }
+      stopped_ = true;
+      break;
+    default:
+      throw Broken("an episode of a kind that has no beginning");
+  }
+  coverage_.count(e.kind);
+}
+
+void Simulation::end(const Episode& e) {
+  Host& host = *hosts_[e.host];
+  switch (e.kind) {
+    case Fault::tx_ring_full:
+      host.port().set_tx_room(~0u);
+      break;
+    case Fault::pool_dry:
+      host.keep_back(0);
+      break;
+    case Fault::partition:
+      if (!vanished_[e.host] && sabotage_ != Sabotage::endless_cut) network_.cut(e.host, false, false);
+      break;
+    case Fault::port_down:
+      host.port().set_link(true);
+      break;
+    default:
+      break;
+  }
+}
+
+// One worker of host 0 stands still while the other is given all frames, most of which belong to it.
+void Simulation::flood() {
+  const Instant over = plan_.start + Duration::seconds(4) + flood_lasts;
+  if (now_ >= over || healed_) {
+    flood_at_ = Instant::never();
+    hosts_[0]->port().steer_to(~0u);
+    return;
+  }
+  hosts_[0]->stall(1, over);
+  hosts_[0]->port().steer_to(0);
+  for (const Bytes& frame : strangers_.flood(flood_step_frames)) network_.inject(frame, now_);
+  flood_at_ = now_ + flood_step;
+}
+
+void Simulation::heal() {
+  healed_ = true;
+  trace_.fault(now_, 0, "heal", 0);
+  network_.heal();
+  for (std::uint32_t i = 0; i < hosts_.size(); ++i) {
+    hosts_[i]->heal();
+    if (!vanished_[i] && sabotage_ != Sabotage::endless_cut) network_.cut(i, false, false);
+  }
+}
+
+// --- the life of a world
+
+// Begins all conversations once more under new numbers when too few datagrams were sent.
+bool Simulation::refill() {
+  if (coverage_.datagrams >= datagrams_min || stopped_ || refills_ == refills_max) return false;
+  ++refills_;
+  for (Conversation again : plan_.conversations) {
+    again.conv = (again.conv & 0xffff) | ((again.conv + (refills_ << 16)) & 0x7fff0000);
+    if (book_.find(again.conv) != nullptr) continue;
+    again.start = now_ + Duration::ms(1);
+    if (!vanished_[again.client]) book_.add(again);
+  }
+  return true;
+}
+
+void Simulation::live_until_closed() {
+  Instant last;
+  std::uint32_t standing = 0;
+  while (!healed_ || !book_.all_closed() || refill()) {
+    step();
+    standing = now_ == last ? standing + 1 : 0;
+    last = now_;
+    require(standing < steps_per_instant_max, "virtual time stands still");
+    if (now_ <= plan_.give_up) continue;
+    const auto open = std::ranges::find_if(book_.records(), [](const Record& r) { return !r.closed; });
+    if (open == book_.records().end()) return;
+    throw Broken(fmt::format("conversation {:x} of host {} toward host {} had not closed long after the heal (opened {}, "
+                             "{} of {} B echoed)", open->plan.conv, open->plan.client, open->plan.server, open->opened,
+                             open->echoed, open->plan.bytes()));
+  }
+}
+
+// The servers' sessions end by their timeouts, and what is under way arrives.
+void Simulation::live_until_empty() {
+  Duration patience = Duration::seconds(40);
+  for (const HostPlan& host : plan_.hosts) {
+    patience = std::max(patience, Duration::seconds(40) + host.limits.idle_timeout + host.limits.half_open_timeout);
+  }
+  const Instant over = now_ + patience;
+  const auto quiet = [this] {
+    return network_.held() == 0 && std::ranges::all_of(hosts_, [](const auto& host) { return host->quiet(); });
+  };
+  while (!quiet()) {
+    step();
+    require(now_ <= over, "sessions or frames were left long after every client had closed");
+  }
+}
+
+// What the clients' reports promise of the servers.
+void Simulation::check_conversations() const {
+  for (const Record& record : book_.records()) {
+    const Conversation& c = record.plan;
+    if (plan_.gentle) {
+      require(record.completed, fmt::format("conversation {:x} did not complete in a gentle world ({} of {} B, closed as {})",
+                                            c.conv, record.echoed, c.bytes(), name_of(*record.closed)));
+    }
+    if (record.completed && c.target == Target::sink_message && plan_.gentle) {
+      require(record.taken == c.bytes(), fmt::format("conversation {:x}: closed as delivered, but the sink took {} of {} B",
+                                                     c.conv, record.taken, c.bytes()));
+    }
+  }
+}
+
+Coverage Simulation::run() {
+  if (sabotage_ == Sabotage::leaked_block) hosts_[0]->leak_block();
+  live_until_closed();
+  check_conversations();
+  live_until_empty();
+  require(coverage_.datagrams >= datagrams_min || stopped_ || refills_ == refills_max, "too few datagrams for a world");
+  for (const auto& host : hosts_) host->check_empty(now_);
+  for (const auto& host : hosts_) host->switch_off();
+  network_.count_faults(coverage_);
+  require(network_.whole(), "a block of the wires did not come home");
+  coverage_.worlds = 1;
+  coverage_.dry_worlds = plan_.dry_pools ? 1 : 0;
+  coverage_.virtual_us = static_cast<std::uint64_t>((now_ - plan_.start).count_us());
+  coverage_.trace_hash = trace_.hash();
+  const auto passes = [this](std::int64_t wrap) {
+    return plan_.start.count_us() < wrap && now_.count_us() >= wrap;
+  };
+  constexpr std::int64_t circle = std::int64_t{1} << 32;
+  if (passes(circle) || passes(circle * 1000)) coverage_.count(Fault::clock_wrap);
+  return coverage_;
+}
+
+}  // namespace penstock::sim
