@@ -111,7 +111,7 @@ struct ListenerConfig {
   std::uint32_t snd_wnd = 32;               // segments, 1 … 32,768
   std::uint32_t rcv_wnd = 128;              // segments, 1 … 32,768
   std::uint32_t mtu = 1'400;                // bytes of UDP payload, 50 … 9,000; fits the ports it listens on
-  std::uint32_t dead_link = 20;             // transmissions of one segment after which the link is dead, 1 … 1,000
+  std::uint32_t dead_link = 20;             // transmissions of one segment after which the link is dead, 2 … 255
   std::uint32_t probe_ms = 7'000;           // first zero-window probe, 100 … 120,000 (ikcp 1.7: 7,000; 2.0: 5,000)
   bool fastack_conserve = false;  // count an acknowledgement for fast retransmit only when it is newer than the segment
 
@@ -120,7 +120,7 @@ struct ListenerConfig {
   std::uint32_t per_prefix_max = 0;        // sessions per IPv4 /24 or IPv6 /56; 0 = no limit
   std::uint32_t idle_timeout_s = 60;       // nothing from the peer for so long ends the session, 1 … 86,400
   std::uint32_t half_open_timeout_s = 10;  // no proof of address within this ends it, 1 … 3,600
-  std::uint32_t stall_timeout_s = 120;     // a window shut for so long ends it, 1 … 86,400
+  std::uint32_t stall_timeout_s = 120;     // a window shut for so long ends it, 1 … 3,600
   std::uint32_t quarantine_s = 5;          // a closed session's late datagrams are ignored for so long, 0 … 300
 };
 

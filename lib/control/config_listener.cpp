@@ -53,7 +53,7 @@ void read_kcp(TableReader& table, ListenerConfig& listener) {
   table.integer("snd_wnd", listener.snd_wnd, 1, 32'768);
   table.integer("rcv_wnd", listener.rcv_wnd, 1, 32'768);
   table.integer("mtu", listener.mtu, 50, 9'000);
-  table.integer("dead_link", listener.dead_link, 1, 1'000);
+  table.integer("dead_link", listener.dead_link, 2, 255);
   table.integer("probe_ms", listener.probe_ms, 100, 120'000);
   table.flag("fastack_conserve", listener.fastack_conserve);
   table.choice("congestion", listener.congestion, {{"kcp", Congestion::kcp}, {"none", Congestion::none}});
@@ -66,7 +66,7 @@ void read_admission(TableReader& table, ListenerConfig& listener) {
   table.integer("per_prefix_max", listener.per_prefix_max, 0, 16'777'216);
   table.integer("idle_timeout_s", listener.idle_timeout_s, 1, 86'400);
   table.integer("half_open_timeout_s", listener.half_open_timeout_s, 1, 3'600);
-  table.integer("stall_timeout_s", listener.stall_timeout_s, 1, 86'400);
+  table.integer("stall_timeout_s", listener.stall_timeout_s, 1, 3'600);
   table.integer("quarantine_s", listener.quarantine_s, 0, 300);
 }
 

@@ -5,6 +5,12 @@
 #include <algorithm>
 #include <optional>
 
+// toml++ 3.3 asserts that a key follows `[` before it finds that none does and says so: the operator's mistake, which must
+// not abort. With NDEBUG it would do worse and assume the fact, so its assertions are made to check nothing.
+#undef NDEBUG
+#ifndef TOML_ASSERT
+#define TOML_ASSERT(fact) static_assert(true)
+#endif
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -57,12 +63,16 @@ class Scan {
     if (c == '\'') state_ = State::literal;
     if (c == '.' && ++dots_ > dots_per_line_max)
       reason_ = fmt::format("more than {} dots in a line", dots_per_line_max);
+    if (static_cast<unsigned char>(c) >= 0x80 && !is_byte_order_mark()) reason_ = "a letter that is not ASCII";
     const std::string_view next = text_.substr(at_ - 1, 3);
     if (next == "\"\"\"" || next == "'''") reason_ = "a multi-line string, which no key takes";
   }
 
+  // Of the three bytes that may open a UTF-8 file.
+  bool is_byte_order_mark() const { return at_ <= 3 && text_.starts_with("\xEF\xBB\xBF"); }
+
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0;  // of the next byte
   std::uint32_t line_ = 1;
   std::uint32_t dots_ = 0;  // in this line, outside of strings
   State state_ = State::plain;

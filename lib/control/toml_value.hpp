@@ -44,9 +44,11 @@ struct TomlError {
 // "a string", "an integer": what an operator calls a value of this kind.
 std::string_view name_of(TomlValue::Kind kind);
 
-// The whole text as one table. Refused besides what TOML forbids: NUL bytes, multi-line strings, and lines with more than
-// `dots_per_line_max` dots outside of strings and comments. toml++ bounds the nesting of values but not of dotted keys,
-// whose tables it frees recursively: "a.a.a…" of half a megabyte would overflow the stack.
+// The whole text as one table. Refused besides what TOML forbids, as no key of ours takes it and toml++ 3.3 does not stand it:
+//   - lines with more than `dots_per_line_max` dots outside of strings and comments. toml++ bounds the nesting of values but
+//     not of dotted keys, whose tables it frees recursively: "a.a.a…" of half a megabyte would overflow the stack.
+//   - letters that are not ASCII, outside of strings and comments: some reach an unreachable point of its tables of Unicode.
+//   - multi-line strings, so that a string ends with its line, and NUL bytes.
 std::expected<TomlValue, TomlError> parse_toml(std::string_view text);
 
 inline constexpr std::uint32_t dots_per_line_max = 16;

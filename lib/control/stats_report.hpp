@@ -1,0 +1,48 @@
+// Stats report: what the statistics commands answer, made from plain snapshots; nothing here asks or waits.
+//
+// Every name is documented in docs/telemetry.md. Counts are since start; levels and numbers of sessions are of the moment of
+// the snapshot. Used by one thread at a time, off the data path.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/reply.hpp"
+#include "engine/mailbox.hpp"
+#include "engine/stats.hpp"
+
+namespace penstock::control {
+
+// What does not change while the node runs, told once at start.
+struct NodeInfo {
+  std::string version;                 // of penstock
+  std::string dpdk;                    // of DPDK
+  std::string config_file;             // as it was named
+  std::vector<std::string> ports;      // device names, by port number
+  std::vector<std::string> addresses;  // own addresses with their prefix lengths
+  std::vector<std::string> listeners;  // names, by listener number
+  std::uint64_t workers = 0;
+  std::uint64_t sessions_max = 0;  // of the node
+  std::uint64_t memory_bytes = 0;  // taken at start, all workers
+};
+
+// May a report tell where peers are? Only when it was asked for: what is scraped all day need not hold addresses.
+enum class Addresses : std::uint8_t { hidden, shown };
+
+Reply report_info(const NodeInfo& info, std::uint64_t sessions);
+// One worker: its counters, its machines', its levels, and the sums of its drops.
+Reply report_worker(const StatsSnapshot& snapshot);
+// Drop reasons of all workers together.
+Reply report_drops(std::span<const StatsSnapshot> workers);
+// Listener `index` of all workers together.
+Reply report_listener(std::string_view name, std::uint32_t index, std::span<const StatsSnapshot> workers);
+// Percentiles and buckets; more than 256 buckets in use are folded together until they fit.
+Reply report_histogram(const Histogram& histogram);
+// A page of sessions as columns: the n-th element of each array belongs to the n-th session.
+Reply report_sessions(const Answer& answer, Addresses addresses);
+Reply report_session(const SessionReport& session, Addresses addresses);
+
+}  // namespace penstock::control
