@@ -18,7 +18,7 @@ std::uint32_t toeplitz(std::span<const std::uint8_t> key, std::span<const std::u
   for (std::size_t i = 0; i < input.size(); ++i) {
     for (std::uint32_t bit = 8; bit-- > 0;) {
       if ((input[i] >> bit & 1) != 0) result ^= window;
-      window = window << 1 | (key[i + 4] >> bit & 1u);
+      window = window << 1 | (std::uint32_t{key[i + 4]} >> bit & 1);
     }
   }
   return result;
