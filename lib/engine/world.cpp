@@ -15,6 +15,14 @@ std::vector<ListenerConfig> admissions(const NodeConfig& node) {
   return configs;
 }
 
+// The stack of one worker: the first one speaks for all, and what one learns the others hear.
+net::StackConfig stack_of(const NodeConfig& node, std::uint32_t worker) {
+  net::StackConfig config = node.stack;
+  config.announces = worker == 0;
+  config.shares_news = node.workers > 1;
+  return config;
+}
+
 RssView rss_view(const PortInfo& info) {
   return {.key = info.rss_key, .reta = info.rss_reta, .ports_v4 = info.rss_udp4, .ports_v6 = info.rss_udp6};
 }
@@ -39,7 +47,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       small_blocks(given.arena, node.memory.small_blocks),
       windows(given.arena, node.memory.window_bytes),
       chunks(given.arena, node.memory.chunks),
-      stack(given.arena, node.stack, given.blocks, drops, given.key,
+      stack(given.arena, stack_of(node, worker_index), given.blocks, drops, given.key,
             Rng(given.seed).child(static_cast<std::uint64_t>(Stream::stack))),
       quota(given.arena, node.sessions_max, given.key),
       listeners(given.arena, admissions(node), quota),
