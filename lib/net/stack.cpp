@@ -77,7 +77,9 @@ std::size_t Stack::cost(const StackConfig& config) {
 Stack::Intake Stack::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
   const Parsed<Intake> outcome = impl_->take_in(port, frame, packet, now);
   if (!outcome) impl_->drops.count(outcome.error());
-  const Intake intake = outcome.value_or(Intake::dropped);
+  // What was understood but could not be answered is lost on the way out: the frame itself was not dropped.
+  const bool answer_lost = !outcome && is_transmit(outcome.error());
+  const Intake intake = answer_lost ? Intake::handled : outcome.value_or(Intake::dropped);
   if (intake != Intake::udp) frame.bytes.reset();
   return intake;
 }
