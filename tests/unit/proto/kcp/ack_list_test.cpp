@@ -1,0 +1,123 @@
+// Shows that ACKs keep their order, that equal ones are owed once, that the list is bounded, and that it holds memory only
+// while it is long.
+// How: a random run against std::vector, then floods and dry memory.
+#include "proto/kcp/ack_list.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "base/arena.hpp"
+#include "base/rng.hpp"
+
+using namespace penstock;
+using namespace penstock::kcp;
+
+namespace {
+
+struct Bench {
+  explicit Bench(std::size_t bytes) : heap(BuddyMemory::cost(bytes)), arena(heap.bytes()), memory(arena, bytes) {}
+  HeapMemory heap;
+  Arena arena;
+  BuddyMemory memory;
+};
+
+AckEntry entry(std::uint32_t sn, std::uint32_t stamp = 0) { return {Seq32(sn), Stamp32(stamp)}; }
+
+}  // namespace
+
+TEST_CASE("two ACKs need no memory, more do until the list drains") {
+  Bench bench(1 << 16);
+  AckList list;
+  REQUIRE(list.add(bench.memory, entry(1)));
+  REQUIRE(list.add(bench.memory, entry(2)));
+  CHECK(bench.memory.in_use_bytes() == 0);
+  REQUIRE(list.add(bench.memory, entry(3)));
+  CHECK(bench.memory.in_use_bytes() == 256);
+  for (std::uint32_t sn = 1; sn <= 3; ++sn) {
+    CHECK(list.front().sn.raw() == sn);
+    list.pop_front(bench.memory);
+  }
+  CHECK(list.empty());
+  CHECK(bench.memory.in_use_bytes() == 0);
+}
+
+TEST_CASE("a run of adding and taking keeps the order") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    Bench bench(1 << 16);
+    Rng rng(seed);
+    AckList list;
+    std::vector<std::uint32_t> model;
+    std::uint32_t next = 0;
+    const std::uint64_t bias = 40 + rng.below(25);
+    for (int step = 0; step < 3000; ++step) {
+      if (rng.below(100) < bias) {
+        const bool added = list.add(bench.memory, entry(next, next * 3));
+        REQUIRE(added == (model.size() < AckList::entries_max));
+        if (added) model.push_back(next);
+        ++next;
+      } else if (!model.empty()) {
+        REQUIRE(list.front().sn.raw() == model.front());
+        REQUIRE(list.front().stamp.raw() == model.front() * 3);
+        list.pop_front(bench.memory);
+        model.erase(model.begin());
+      }
+      if (rng.below(500) == 0) {
+        const std::uint32_t una = next - static_cast<std::uint32_t>(rng.below(20));
+        const auto dropped = std::erase_if(model, [&](std::uint32_t sn) { return Seq32(sn).before(Seq32(una)); });
+        REQUIRE(list.drop_before(bench.memory, Seq32(una)) == dropped);
+      }
+      REQUIRE(list.count() == model.size());
+    }
+    list.clear(bench.memory);
+    CHECK(bench.memory.in_use_bytes() == 0);
+  }
+}
+
+TEST_CASE("a duplicate of the network is owed one ACK, a resend of the peer another") {
+  Bench bench(1 << 16);
+  AckList list;
+  for (int i = 0; i < 1'000'000; ++i) REQUIRE(list.add(bench.memory, entry(7, 100)));
+  CHECK(list.count() == 1);
+  REQUIRE(list.add(bench.memory, entry(7, 101)));
+  CHECK(list.count() == 2);
+  list.clear(bench.memory);
+}
+
+TEST_CASE("a flood ends at the bound, and what is full refuses") {
+  Bench bench(1 << 16);
+  AckList list;
+  std::uint32_t added = 0;
+  for (std::uint32_t sn = 0; sn < 1'000'000; ++sn) added += list.add(bench.memory, entry(sn));
+  CHECK(added == AckList::entries_max);
+  CHECK(bench.memory.in_use_bytes() == AckList::entries_max * sizeof(AckEntry));
+  CHECK(list.front().sn.raw() == 0);
+  list.clear(bench.memory);
+  CHECK(bench.memory.in_use_bytes() == 0);
+}
+
+TEST_CASE("without memory the two in place still work") {
+  Bench bench(256);
+  void* taken = bench.memory.take(256);
+  REQUIRE(taken != nullptr);
+  AckList list;
+  REQUIRE(list.add(bench.memory, entry(1)));
+  REQUIRE(list.add(bench.memory, entry(2)));
+  CHECK(!list.add(bench.memory, entry(3)));
+  list.pop_front(bench.memory);
+  CHECK(list.add(bench.memory, entry(3)));
+  CHECK(list.front().sn.raw() == 2);
+  list.clear(bench.memory);
+  bench.memory.give(taken, 256);
+}
+
+TEST_CASE("what una covers is dropped, the rest keeps its order") {
+  Bench bench(1 << 16);
+  AckList list;
+  for (const std::uint32_t sn : {5u, 2u, 9u, 3u, 7u}) REQUIRE(list.add(bench.memory, entry(sn)));
+  CHECK(list.drop_before(bench.memory, Seq32(5)) == 2);
+  std::vector<std::uint32_t> left;
+  for (; !list.empty(); list.pop_front(bench.memory)) left.push_back(list.front().sn.raw());
+  CHECK(left == std::vector<std::uint32_t>{5, 9, 7});
+  CHECK(bench.memory.in_use_bytes() == 0);
+}

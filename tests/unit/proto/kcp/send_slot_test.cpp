@@ -1,0 +1,45 @@
+// Shows that a slot remembers its first and its last three transmissions with microseconds, and names no other.
+// How: up to forty transmissions of one slot, each stamp asked for after each.
+#include "proto/kcp/send_slot.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace penstock;
+using namespace penstock::kcp;
+
+TEST_CASE("the first and the last three transmissions are remembered to the microsecond") {
+  for (const std::uint32_t origin : {0u, 0xffff'ff00u, 0x7fff'ff00u}) {
+    SendSlot slot;
+    for (int sent = 1; sent <= 40; ++sent) {
+      const auto at = [&](int transmission) {
+        return Moment::at(Instant::at_us(transmission * 7'333), Stamp32(origin));
+      };
+      slot.record(at(sent));
+      REQUIRE(slot.transmissions == sent);
+      REQUIRE(slot.stamps[slot.latest()] == at(sent).stamp);
+      for (int asked = 1; asked <= 40; ++asked) {
+        const bool remembered = asked <= sent && (asked == 1 || asked > sent - 3);
+        const auto age = slot.since(at(asked).stamp, at(50));
+        INFO("sent " << sent << " asked " << asked);
+        REQUIRE(age.has_value() == remembered);
+        if (remembered) REQUIRE(*age == (50u - static_cast<unsigned>(asked)) * 7'333u);
+      }
+    }
+  }
+}
+
+TEST_CASE("of two transmissions within a millisecond the later one is meant") {
+  SendSlot slot;
+  slot.record(Moment::at(Instant::at_us(5'100), Stamp32(0)));
+  slot.record(Moment::at(Instant::at_us(5'900), Stamp32(0)));
+  CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(6'000), Stamp32(0))) == 100u);
+}
+
+TEST_CASE("nothing is remembered of a slot that was never sent, or used anew") {
+  SendSlot slot;
+  CHECK(!slot.since(Stamp32(0), Moment::at(Instant::at_us(0), Stamp32(0))));
+  slot.record(Moment::at(Instant::at_us(9'000), Stamp32(0)));
+  slot.begin({}, 3);
+  CHECK(slot.fragment == 3);
+  CHECK(!slot.since(Stamp32(9), Moment::at(Instant::at_us(9'000), Stamp32(0))));
+}

@@ -1,0 +1,68 @@
+// Shows that a ring finds every sn by mask across the wrap, carries its slots along when it grows, takes memory only while
+// in use, and stays as it was when memory is short.
+// How: windows of all sizes laid over the wrap of the sn circle.
+#include "proto/kcp/slot_ring.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/arena.hpp"
+
+using namespace penstock;
+using namespace penstock::kcp;
+
+namespace {
+
+struct Slot {
+  std::uint64_t value = 0;
+  std::uint64_t other = 0;
+};
+
+struct Bench {
+  explicit Bench(std::size_t bytes) : heap(BuddyMemory::cost(bytes)), arena(heap.bytes()), memory(arena, bytes) {}
+  HeapMemory heap;
+  Arena arena;
+  BuddyMemory memory;
+};
+
+}  // namespace
+
+TEST_CASE("a ring grows under its window and keeps every slot") {
+  Bench bench(1 << 20);
+  for (const std::uint32_t start : {0u, 7u, 0xffff'fff0u, 0xffff'ff00u, 0x7fff'fff0u}) {
+    SlotRing<Slot> ring;
+    const Seq32 first(start);
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+      REQUIRE(ring.reserve(bench.memory, i + 1, first, first + i));
+      REQUIRE(ring.capacity() >= i + 1);
+      ring[first + i].value = i + 1;
+      for (std::uint32_t back = 0; back <= i; back += 97) REQUIRE(ring[first + back].value == back + 1);
+    }
+    CHECK(ring.capacity() == 1024);
+    CHECK(bench.memory.in_use_bytes() == 1024 * sizeof(Slot));
+    ring.release(bench.memory);
+    CHECK(bench.memory.in_use_bytes() == 0);
+  }
+}
+
+TEST_CASE("the first ring is one smallest block, and unused slots are empty") {
+  Bench bench(1 << 16);
+  SlotRing<Slot> ring;
+  REQUIRE(ring.reserve(bench.memory, 1, Seq32(5), Seq32(5)));
+  CHECK(ring.capacity() == 16);
+  CHECK(bench.memory.in_use_bytes() == 256);
+  for (std::uint32_t i = 0; i < 16; ++i) CHECK(ring[Seq32(i)].value == 0);
+  ring.release(bench.memory);
+  ring.release(bench.memory);
+  CHECK(bench.memory.in_use_bytes() == 0);
+}
+
+TEST_CASE("a ring that cannot grow is as it was") {
+  Bench bench(4096);
+  SlotRing<Slot> ring;
+  REQUIRE(ring.reserve(bench.memory, 100, Seq32(0), Seq32(0)));
+  for (std::uint32_t i = 0; i < 100; ++i) ring[Seq32(i)].value = i;
+  CHECK(!ring.reserve(bench.memory, 129, Seq32(0), Seq32(100)));
+  CHECK(ring.capacity() == 128);
+  for (std::uint32_t i = 0; i < 100; ++i) CHECK(ring[Seq32(i)].value == i);
+  ring.release(bench.memory);
+}
