@@ -105,14 +105,6 @@ void serve_mail(World& world, Instant now) {
       if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);
       break;
     }
-    case Command::Kind::drain:
-      world.draining = true;
-      world.close_all(CloseReason::drained, now);
-      break;
-    case Command::Kind::stop:
-      world.draining = true;
-      world.close_all(CloseReason::stopped, now);
-      break;
   }
   const bool pushed = mailbox->answers.push(answer);
   PENSTOCK_ASSERT(pushed);

@@ -18,8 +18,6 @@ struct Command {
   enum class Kind : std::uint8_t {
     sessions,  // a page of sessions from slab index `argument` on
     session,   // the one session whose id is `argument`
-    drain,     // refuse new sessions and close the others when they have sent what is queued
-    stop,      // close all sessions now
   } kind = Kind::sessions;
   std::uint64_t ticket = 0;  // comes back in the answer, so that a late answer to an abandoned question is told apart
   std::uint64_t argument = 0;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_version.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "control/command_line.hpp"
 #include "control/eal_arguments.hpp"
+#include "control/telemetry.hpp"
 #include "impair/impaired_port.hpp"
 #include "nic/eal.hpp"
 #include "nic/runtime_dir.hpp"
@@ -40,6 +42,7 @@ class Node {
   std::expected<void, std::string> open_ports();
   std::expected<void, std::string> impair_ports();
   void seat_workers();
+  std::expected<void, std::string> start_telemetry();
   nic::PortSettings settings_of(std::size_t number) const;
   void report() const;
 
@@ -57,6 +60,7 @@ class Node {
   std::unique_ptr<HandoffRings> handoff_;
   std::atomic<Phase> phase_{Phase::serving};
   std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<control::Telemetry> telemetry_;
 };
 
 std::expected<void, std::string> Node::start(const std::vector<std::string>& eal_words) {
@@ -69,7 +73,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (auto done = impair_ports(); !done) return done;
   seat_workers();
   report();
-  return {};
+  return start_telemetry();
 }
 
 std::expected<void, std::string> Node::start_eal(const std::vector<std::string>& eal_words) {
@@ -159,6 +163,27 @@ void Node::seat_workers() {
   for (const auto& seat : seats_) seat->seat_worker(plan_, services_, port_list_, *handoff_, key, now);
 }
 
+std::expected<void, std::string> Node::start_telemetry() {
+  control::NodeInfo info;
+  info.version = PENSTOCK_VERSION;
+  info.dpdk = rte_version();
+  info.config_file = config_.file;
+  info.workers = seats_.size();
+  info.sessions_max = config_.limits.sessions_max;
+  info.memory_bytes = capacity_of(plan_.node, plan_.buffers).node_bytes;
+  for (const auto& port : ports_) info.ports.push_back(port->info().name);
+  for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
+    for (const net::Prefix& address : interface.addresses) info.addresses.push_back(net::to_string(address));
+  }
+  for (const control::ListenerConfig& listener : config_.listeners) info.listeners.push_back(listener.name);
+  std::vector<control::WorkerView> views;
+  for (const auto& seat : seats_) views.push_back({.published = &seat->published(), .mailbox = &seat->mailbox()});
+  auto telemetry = control::Telemetry::start(std::move(info), views);
+  if (!telemetry) return Failure(telemetry.error());
+  telemetry_ = std::move(*telemetry);
+  return {};
+}
+
 void Node::report() const {
   for (const auto& port : ports_) {
     const nic::PortReport& r = port->report();
@@ -223,6 +248,7 @@ void Node::serve() {
 }
 
 void Node::stop() {
+  telemetry_.reset();
   for (const auto& seat : seats_) seat->leave();
   impaired_.clear();
   ports_.clear();
