@@ -46,7 +46,7 @@ struct ListenerCounters {
   std::uint64_t refused_full = 0;                            // listener_full
   std::uint64_t refused_half_open_full = 0;                  // listener_half_open_full
   std::uint64_t refused_prefix_full = 0;                     // listener_prefix_full
-  std::uint64_t withdrawn = 0;                               // admitted, then no room in the session or the flow table
+  std::uint64_t withdrawn = 0;                               // admitted, then given up: no room in a table, or a first datagram refused
 
   std::uint64_t of(CloseReason reason) const { return closed[static_cast<std::size_t>(reason)]; }
 };
@@ -59,7 +59,7 @@ class Listener {
   // Takes one more unproven session from `remote` in, or says why not and counts it. What it takes is given back by
   // withdraw() or on_closed().
   std::optional<net::DropReason> admit(const net::IpAddress& remote);
-  // Undoes admit(): the session or flow table had no room.
+  // Undoes admit() of a session that is still unproven: a table had no room, or its first datagram was refused.
   void withdraw(const net::IpAddress& remote);
   // The peer of an admitted session proved its address.
   void on_proven();
