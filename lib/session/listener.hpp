@@ -46,7 +46,7 @@ struct ListenerCounters {
   std::uint64_t refused_full = 0;                            // listener_full
   std::uint64_t refused_half_open_full = 0;                  // listener_half_open_full
   std::uint64_t refused_prefix_full = 0;                     // listener_prefix_full
-  std::uint64_t withdrawn = 0;                               // admitted, then given up: no room in a table, or a first datagram refused
+  std::uint64_t withdrawn = 0;                               // admitted, then given up by withdraw()
 
   std::uint64_t of(CloseReason reason) const { return closed[static_cast<std::size_t>(reason)]; }
 };

@@ -123,7 +123,9 @@ TEST_CASE("a million operations over real keys agree with a map", "[flow_table]"
 }
 
 TEST_CASE("a full table and two full buckets refuse with flow_table_full", "[flow_table]") {
-  const auto refusal = [](bool inserted) { return inserted ? std::nullopt : std::optional(net::DropReason::flow_table_full); };
+  const auto refusal = [](bool inserted) {
+    return inserted ? std::nullopt : std::optional(net::DropReason::flow_table_full);
+  };
   Table small(3);
   for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(small.table.insert(i << 8, id_of(i)));
   CHECK(refusal(small.table.insert(7 << 8, id_of(7))) == net::DropReason::flow_table_full);
