@@ -287,7 +287,8 @@ void Session::write_unproven(OutDatagram& out, const Moment& moment) {
   const bool nothing_owed = owed == 0;
   if (data == 0 && (nothing_owed || owed + header_bytes <= out.room())) {
     write_in_order(out, moment);
-    if (!nothing_owed && probe_.ping_allowed()) write_ping(out, receiver_.una());
+    // A resend that was due is a challenge as well, and may have taken the ping's room.
+    if (!nothing_owed && probe_.ping_allowed() && out.room() >= header_bytes) write_ping(out, receiver_.una());
     return;
   }
   // Only the ping fits. una stays behind what is owed an ACK, so that the peer resends, and thereby pays for another ping,
