@@ -200,6 +200,30 @@ TEST_CASE("dpdk_port: a flood of frames to drop does not keep the worker") {
   CHECK(other->free_everywhere() == 255);
 }
 
+TEST_CASE("dpdk_port: the array is filled from the front, however many bursts were dropped before") {
+  Host host;
+  const auto other = make_pool(63);
+  std::vector<rte_mbuf*> held;
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    if (i < 20 || i % 2 == 1) {
+      host.device.arrive(received(*host.pool, pattern(i, 64)));
+      continue;
+    }
+    held.push_back(received(*other, pattern(1, 64)));
+    rte_mbuf_refcnt_update(held.back(), 1);
+    host.device.arrive(held.back());
+  }
+  {
+    const auto frames = host.receive(64);
+    REQUIRE(frames.size() == 40);
+    for (std::uint32_t i = 0; i < 40; ++i) {
+      REQUIRE(frames[i].bytes.holds());
+      CHECK(bytes_of(frames[i].bytes) == pattern(i < 20 ? i : 21 + 2 * (i - 20), 64));
+    }
+  }
+  for (rte_mbuf* mbuf : held) rte_pktmbuf_free(mbuf);
+}
+
 TEST_CASE("dpdk_port: a full ring leaves frames of every kind untouched, and nothing leaks") {
   Host host(true, 8);
   HeapPool heap(2048, 16);

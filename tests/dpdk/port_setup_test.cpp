@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "dpdk_fixture.hpp"
+#include "ethdev_mock.hpp"
 #include "nic/port_setup.hpp"
 
 using namespace penstock;
@@ -157,6 +158,59 @@ TEST_CASE("port_setup: offloads that a port lacks are notes, and FAST_FREE stays
   CHECK((conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) == 0);
   CHECK(rte_eth_dev_get_vlan_offload(started->port_id) == 0);
   stop_port(started->port_id);
+}
+
+TEST_CASE("port_setup: checksums are asked for by capability, but virtio's only when the other side is trusted") {
+  Vdev device("net_null", "");
+  EthdevMock mock;
+  std::string driver = "net_other";
+  mock.info = [&](rte_eth_dev_info& info) {
+    info.rx_offload_capa |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
+                            RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+    info.tx_offload_capa |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+                            RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | RTE_ETH_TX_OFFLOAD_UDP_TSO;
+    info.driver_name = driver.c_str();
+  };
+  PortSettings settings = settings_for(device.name());
+  std::uint64_t rx_expected = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+  std::uint64_t tx_expected = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+  SECTION("a NIC") {}
+  SECTION("a NIC, switched off") {
+    settings.checksum_offload = false;
+    rx_expected = RTE_ETH_RX_OFFLOAD_RSS_HASH;
+    tx_expected = 0;
+  }
+  SECTION("virtio, not trusted") {
+    driver = GENERATE(as<std::string>{}, "net_virtio", "net_virtio_user", "net_vhost");
+    rx_expected = RTE_ETH_RX_OFFLOAD_RSS_HASH;
+  }
+  SECTION("virtio, trusted") {
+    driver = GENERATE(as<std::string>{}, "net_virtio", "net_virtio_user", "net_vhost");
+    settings.trusts_local_sums = true;
+  }
+  Pools pools(2);
+  const auto started = start_port(settings, pools.raw);
+  REQUIRE(started.has_value());
+  rte_eth_conf conf = {};
+  REQUIRE(rte_eth_dev_conf_get(started->port_id, &conf) == 0);
+  CHECK(conf.rxmode.offloads == rx_expected);
+  CHECK(conf.txmode.offloads == tx_expected);
+  CHECK(started->report.rx_udp_checksum == ((rx_expected & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0));
+  CHECK(started->report.rx_ip_checksum == ((rx_expected & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0));
+  CHECK(started->report.rx_rss_hash);
+  CHECK(started->info.traits.tx_udp_checksum == (tx_expected != 0));
+  CHECK(started->info.traits.tx_ip_checksum == (tx_expected != 0));
+  stop_port(started->port_id);
+}
+
+TEST_CASE("port_setup: a device that fails on the way is closed, and its sentence names the setting") {
+  // net_null keeps a packet of that size for each queue, which does not fit.
+  Vdev device("net_null", "size=4000000000");
+  Pools pools(1);
+  CHECK_THAT(fault(settings_for(device.name()), pools),
+             Catch::Contains(device.name()) && Catch::Contains("receive queue 0") && Catch::Contains("1024 descriptors"));
+  std::uint16_t port_id = 0;
+  CHECK(rte_eth_dev_get_port_by_name(device.name().c_str(), &port_id) != 0);
 }
 
 TEST_CASE("port_setup: linking is by capability and wish") {

@@ -68,9 +68,12 @@ TEST_CASE("rx_frame: a chain without a block to copy into is rx_copy_no_block") 
   const auto pool = make_pool(1);
   Segment holder = segment_of(*pool, pattern(4, 10));
   net::RxFrame frame;
-  const RxTaken result = take_in(received(*from, pattern(4, 300), {100, 200}), *pool, {}, frame);
+  RxTaken result = take_in(received(*from, pattern(4, 300), {100, 200}), *pool, {}, frame);
   CHECK_FALSE(result.taken);
   CHECK(result.reason == DropReason::rx_copy_no_block);
+  // One that would not fit any block is not a matter of blocks.
+  result = take_in(received(*from, pattern(4, 2049), {1000, 1049}), *pool, {}, frame);
+  CHECK(result.reason == DropReason::rx_multi_segment);
   CHECK_FALSE(frame.bytes.holds());
   CHECK(from->available() == 3);
 }
@@ -109,6 +112,24 @@ TEST_CASE("rx_frame: a chain whose sum lies is dropped") {
     CHECK(result.reason == DropReason::rx_multi_segment);
     CHECK(pool->available() == 7);
   }
+}
+
+TEST_CASE("rx_frame: a chain longer than its sum says does not run over its block") {
+  const auto from = make_pool(7);
+  const auto pool = make_pool(2);
+  Segment first = segment_of(*pool, pattern(1, 2176), 0);
+  Segment second = segment_of(*pool, pattern(2, 2176), 0);
+  const bool first_is_lower = first.block() < second.block();
+  Segment& neighbour = first_is_lower ? second : first;
+  (first_is_lower ? first : second).reset();  // the copy will go into the lower one
+  rte_mbuf* chain = received(*from, pattern(3, 3000), {1500, 1500});
+  chain->pkt_len = 300;
+  net::RxFrame frame;
+  CHECK(take_in(chain, *pool, {}, frame).reason == DropReason::rx_multi_segment);
+  CHECK(bytes_of(neighbour) == pattern(first_is_lower ? 2 : 1, 2176));
+  neighbour.reset();
+  CHECK(pool->available() == 2);
+  CHECK(from->available() == 7);
 }
 
 TEST_CASE("rx_frame: an empty frame is the stack's to refuse") {

@@ -127,6 +127,21 @@ TEST_CASE("tx_frame: a payload stays the ring's when the engine forgets it first
   CHECK(f.whole());
 }
 
+TEST_CASE("tx_frame: a link carries no flag that its own mbuf has from an earlier use") {
+  Fixture f;
+  net::TxFrame frame{.head = segment_of(*f.pool, f.head_bytes), .link = segment_of(*f.pool, f.link_bytes)};
+  auto* own = static_cast<rte_mbuf*>(frame.link.block()->owner);
+  own->ol_flags = RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_TX_TCP_SEG;
+  own->tx_offload = 99;
+  rte_mbuf* mbuf = prepare_frame(frame, *f.pool, f.indirect->mempool(), f.prepared);
+  REQUIRE(mbuf->next != nullptr);
+  CHECK(mbuf->next->ol_flags == RTE_MBUF_F_INDIRECT);
+  CHECK(mbuf->next->tx_offload == 0);
+  finish_frame(frame, f.prepared);
+  rte_pktmbuf_free(mbuf);
+  CHECK(f.whole());
+}
+
 TEST_CASE("tx_frame: head and link may lie in one block") {
   Fixture f;
   Segment frame_bytes = segment_of(*f.pool, f.both());

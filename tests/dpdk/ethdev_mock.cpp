@@ -1,0 +1,60 @@
+#include "ethdev_mock.hpp"
+
+#include <dlfcn.h>
+
+#include <catch2/catch.hpp>
+
+namespace penstock::nic::test {
+
+namespace {
+
+EthdevMock* in_force = nullptr;
+
+// The library's own definition, behind the one of this executable.
+template <class Function>
+Function* library(Function*, const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+EthdevMock::EthdevMock() {
+  REQUIRE(in_force == nullptr);
+  in_force = this;
+}
+
+EthdevMock::~EthdevMock() { in_force = nullptr; }
+
+}  // namespace penstock::nic::test
+
+using penstock::nic::test::in_force;
+using penstock::nic::test::library;
+
+extern "C" {
+
+int rte_eth_dev_info_get(uint16_t port_id, struct rte_eth_dev_info* info) {
+  static const auto real = library(&rte_eth_dev_info_get, "rte_eth_dev_info_get");
+  const int code = real(port_id, info);
+  if (code == 0 && in_force != nullptr && in_force->info) in_force->info(*info);
+  return code;
+}
+
+int rte_eth_dev_rss_hash_conf_get(uint16_t port_id, struct rte_eth_rss_conf* conf) {
+  static const auto real = library(&rte_eth_dev_rss_hash_conf_get, "rte_eth_dev_rss_hash_conf_get");
+  const int code = real(port_id, conf);
+  return in_force != nullptr && in_force->hash_conf ? in_force->hash_conf(*conf, code) : code;
+}
+
+int rte_eth_dev_rss_reta_update(uint16_t port_id, struct rte_eth_rss_reta_entry64* reta, uint16_t size) {
+  static const auto real = library(&rte_eth_dev_rss_reta_update, "rte_eth_dev_rss_reta_update");
+  if (in_force != nullptr && in_force->reta_update) return in_force->reta_update();
+  return real(port_id, reta, size);
+}
+
+int rte_eth_dev_rss_reta_query(uint16_t port_id, struct rte_eth_rss_reta_entry64* reta, uint16_t size) {
+  static const auto real = library(&rte_eth_dev_rss_reta_query, "rte_eth_dev_rss_reta_query");
+  const int code = real(port_id, reta, size);
+  return in_force != nullptr && in_force->reta_query ? in_force->reta_query(reta, code) : code;
+}
+
+}  // extern "C"

@@ -1,0 +1,27 @@
+// EthdevMock: lets a test give a device capabilities and habits that no driver on a plain machine has.
+//
+// The test executable defines some functions of librte_ethdev itself and passes them on to the library, changed as the mock
+// in force says. Objects do not nest.
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <functional>
+
+namespace penstock::nic::test {
+
+class EthdevMock {
+ public:
+  EthdevMock();
+  ~EthdevMock();
+  EthdevMock(const EthdevMock&) = delete;
+  EthdevMock& operator=(const EthdevMock&) = delete;
+
+  // Each gets what the library said and may change it; where none is set, the library has its way.
+  std::function<void(rte_eth_dev_info&)> info;
+  std::function<int(rte_eth_rss_conf&, int)> hash_conf;  // after rte_eth_dev_rss_hash_conf_get; returns its result
+  std::function<int()> reta_update;                      // instead of rte_eth_dev_rss_reta_update
+  std::function<int(rte_eth_rss_reta_entry64*, int)> reta_query;  // after rte_eth_dev_rss_reta_query
+};
+
+}  // namespace penstock::nic::test
