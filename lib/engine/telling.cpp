@@ -65,6 +65,7 @@ void tell_session(World& world, Session& session, SessionId id, Teller& teller) 
       case SessionEvent::Kind::proven:
         if (session.state == SessionState::unproven) listener.on_proven();
         session.state = SessionState::proven;
+        world.wheel.arm(id.index(), TimerKind::idle, world.idle_deadline(id.index(), session));
         break;
       case SessionEvent::Kind::writable:
         teller.tell(id, ConnectionEvent::Kind::writable);

@@ -21,7 +21,6 @@ enum class SessionState : std::uint8_t {
   free,      // the place holds no session
   unproven,  // half-open: the peer has not shown that it receives at its address; bytes out ≤ bytes in
   proven,    // the peer acknowledged what only its address could have seen
-  draining,  // closing: what was accepted is still being sent
 };
 
 // The two timers of a session in the wheel.
