@@ -151,15 +151,15 @@ def check_sessions(case, workers):
 
 
 def check_books(workers):
-    """A snapshot is one moment of one worker, so its sum must hold exactly."""
+    """A snapshot is one moment of one worker, so its sum must hold exactly, hand-over between workers included."""
     for number, worker in enumerate(workers):
-        keys = ("rx_packets", "delivered", "held", "dropped")
-        if not all(isinstance(worker.get(key), int) for key in keys):
-            continue
-        received, delivered, held, dropped = (worker[key] for key in keys)
-        require(received == delivered + held + dropped,
-                f"worker {number} received {received} packets, but delivered {delivered} + "
-                f"held {held} + dropped {dropped} = {delivered + held + dropped}")
+        keys = ("rx_packets", "handed_in", "delivered", "handed_out", "held", "dropped")
+        missing = [key for key in keys if not isinstance(worker.get(key), int)]
+        require(not missing, f"worker {number} does not tell {', '.join(missing)}")
+        received, handed_in, delivered, handed_out, held, dropped = (worker[key] for key in keys)
+        require(received + handed_in == delivered + handed_out + held + dropped,
+                f"worker {number}: received {received} + handed in {handed_in} is not delivered {delivered} + "
+                f"handed out {handed_out} + held {held} + dropped {dropped}")
 
 
 def show_drops(drops):
