@@ -34,6 +34,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string suggest(std::string_view word, std::span<const std::string> known) {
+  if (word.size() > word_bytes_max) return {};
   const std::size_t edits_max = std::max<std::size_t>(1, word.size() / 3);
   const auto distance = [word](const std::string& candidate) { return edit_distance(word, candidate); };
   const auto nearest = std::ranges::min_element(known, {}, distance);

@@ -1,0 +1,105 @@
+// Shows how [[listener]] is read: each value by itself, the ends of each range, and that nc wins over congestion.
+// What several keys say together is in config_check_test.cpp.
+#include "config_text.hpp"
+#include "control/config_sections.hpp"
+
+namespace penstock::control {
+
+namespace {
+
+// A port on which every listener.mtu fits; the listener's first line is 5.
+const std::string wide_port = port_text + "mtu = 9000\n";
+
+ListenerConfig listener_of(std::string_view lines) {
+  return config_of(wide_port + listener_text + std::string(lines)).listeners.at(0);
+}
+
+std::string refused(std::string_view line) { return sentence_of(wide_port + listener_text + std::string(line) + "\n"); }
+
+}  // namespace
+
+TEST_CASE("every key of a listener is taken") {
+  const ListenerConfig listener = listener_of(
+      "protocol = \"kcp\"\naddress = \"10.77.0.2\"\nkey = \"conv\"\nmode = \"stream\"\nnodelay = 2\ninterval_ms = 20\n"
+      "resend = 3\nnc = false\nsnd_wnd = 4\nrcv_wnd = 5\nmtu = 600\ndead_link = 7\nprobe_ms = 800\n"
+      "fastack_conserve = true\ncongestion = \"none\"\nsessions_max = 90\nhalf_open_max = 10\nper_prefix_max = 11\n"
+      "idle_timeout_s = 12\nhalf_open_timeout_s = 13\nstall_timeout_s = 14\nquarantine_s = 15\n");
+  CHECK(listener.name == "echo");
+  CHECK(listener.protocol == Protocol::kcp);
+  CHECK(listener.address == net::IpAddress::v4(10, 77, 0, 2));
+  CHECK(listener.port == 4'000);
+  CHECK(listener.service == Service::echo);
+  CHECK(listener.key == SessionKey::conv);
+  CHECK(listener.mode == Mode::stream);
+  CHECK(listener.nodelay == 2);
+  CHECK(listener.interval_ms == 20);
+  CHECK(listener.resend == 3);
+  CHECK_FALSE(listener.nc);
+  CHECK(listener.snd_wnd == 4);
+  CHECK(listener.rcv_wnd == 5);
+  CHECK(listener.mtu == 600);
+  CHECK(listener.dead_link == 7);
+  CHECK(listener.probe_ms == 800);
+  CHECK(listener.fastack_conserve);
+  CHECK(listener.congestion == Congestion::none);
+  CHECK(listener.sessions_max == 90);
+  CHECK(listener.half_open_max == 10);
+  CHECK(listener.per_prefix_max == 11);
+  CHECK(listener.idle_timeout_s == 12);
+  CHECK(listener.half_open_timeout_s == 13);
+  CHECK(listener.stall_timeout_s == 14);
+  CHECK(listener.quarantine_s == 15);
+}
+
+TEST_CASE("without congestion control there is none, whatever congestion says") {
+  CHECK(listener_of("nc = true\n").congestion == Congestion::none);
+  CHECK(listener_of("nc = true\ncongestion = \"kcp\"\n").congestion == Congestion::none);
+  CHECK(listener_of("nc = false\n").congestion == Congestion::kcp);
+}
+
+TEST_CASE("both ends of each range are in it, and what is beyond is not") {
+  struct Range {
+    const char* key;
+    std::int64_t min;
+    std::int64_t max;
+  };
+  for (const Range& range :
+       {Range{"nodelay", 0, 2}, Range{"interval_ms", 10, 5'000}, Range{"resend", 0, 255}, Range{"snd_wnd", 1, 32'768},
+        Range{"rcv_wnd", 1, 32'768}, Range{"dead_link", 2, 255}, Range{"probe_ms", 100, 120'000},
+        Range{"idle_timeout_s", 1, 86'400}, Range{"half_open_timeout_s", 1, 3'600}, Range{"stall_timeout_s", 1, 3'600},
+        Range{"quarantine_s", 0, 300}, Range{"sessions_max", 0, 65'536}}) {
+    const std::string key = range.key;
+    INFO(key);
+    CHECK(refused(key + " = " + std::to_string(range.min)).empty());
+    CHECK(refused(key + " = " + std::to_string(range.max)).empty());
+    CHECK(refused(key + " = " + std::to_string(range.min - 1)).starts_with("t.toml:9: listener." + key + ": "));
+    CHECK(refused(key + " = " + std::to_string(range.max + 1)).starts_with("t.toml:9: listener." + key + ": "));
+  }
+  CHECK(refused("mtu = 50").empty());
+  CHECK(refused("mtu = 49") == "t.toml:9: listener.mtu: 49 is below 50");
+  CHECK(refused("mtu = 9001") == "t.toml:9: listener.mtu: 9001 is above 9000");
+}
+
+TEST_CASE("a name is made of letters, digits, _ and -") {
+  const auto named = [](std::string_view name) {
+    return sentence_of(port_text + "[[listener]]\nname = \"" + std::string(name) +
+                       "\"\nport = 1\nservice = \"echo\"\n");
+  };
+  CHECK(named("A-z_09").empty());
+  CHECK(named(std::string(32, 'n')).empty());
+  CHECK(named(std::string(33, 'n')) == "t.toml:5: listener.name: 33 bytes are more than 32");
+  for (const char* wrong : {"", "a b", "a.b", "é", "a/b", "a\\u0000b"}) {
+    INFO(wrong);
+    CHECK(named(wrong).starts_with("t.toml:5: listener.name: "));
+  }
+}
+
+TEST_CASE("name, port and service must be named") {
+  CHECK(sentence_of(port_text + "[[listener]]\nport = 1\nservice = \"echo\"\n") ==
+        "t.toml:4: listener.name: is missing");
+  CHECK(sentence_of(port_text + "[[listener]]\nname = \"a\"\nservice = \"echo\"\n") ==
+        "t.toml:4: listener.port: is missing");
+  CHECK(sentence_of(port_text + "[[listener]]\nname = \"a\"\nport = 1\n") == "t.toml:4: listener.service: is missing");
+}
+
+}  // namespace penstock::control

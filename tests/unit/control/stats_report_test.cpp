@@ -1,0 +1,199 @@
+// Shows that every counter reaches the report under its name, that workers are added up where they should be, that a worker's
+// books balance as told, and that the largest replies stay within the limits of DPDK's telemetry.
+#include "control/stats_report.hpp"
+
+#include <catch2/catch.hpp>
+#include <limits>
+#include <set>
+
+namespace penstock::control {
+
+namespace {
+
+std::uint64_t number(const Reply& reply, std::string_view name) {
+  INFO(name);
+  const Reply::Value* value = reply.find(name);
+  REQUIRE(value != nullptr);
+  return std::get<std::uint64_t>(*value);
+}
+
+std::vector<std::uint64_t> numbers(const Reply& reply, std::string_view name) {
+  const Reply::Value* value = reply.find(name);
+  REQUIRE(value != nullptr);
+  return std::get<std::vector<std::uint64_t>>(*value);
+}
+
+// A snapshot whose every word is another, so that a counter under a wrong name shows.
+StatsSnapshot numbered() {
+  StatsSnapshot snapshot;
+  std::uint64_t next = 1;
+  const auto fill = [&](auto& part) {
+    auto* words = reinterpret_cast<std::uint64_t*>(&part);
+    for (std::size_t i = 0; i < sizeof(part) / sizeof(std::uint64_t); ++i) words[i] = next++;
+  };
+  fill(snapshot.worker);
+  fill(snapshot.machine);
+  fill(snapshot.levels);
+  fill(snapshot.drops);
+  fill(snapshot.listeners);
+  snapshot.sequence = next++;
+  return snapshot;
+}
+
+constexpr std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
+TEST_CASE("a worker's report tells every counter once, under its own name") {
+  const StatsSnapshot s = numbered();
+  const Reply reply = report_worker(s);
+  CHECK(number(reply, "snapshot") == s.sequence);
+  CHECK(number(reply, "turns") == s.worker.turns);
+  CHECK(number(reply, "rx_packets") == s.worker.rx_packets);
+  CHECK(number(reply, "tx_bytes") == s.worker.tx_bytes);
+  CHECK(number(reply, "delivered") == s.worker.delivered);
+  CHECK(number(reply, "handed_out") == s.worker.handed_out);
+  CHECK(number(reply, "handed_in") == s.worker.handed_in);
+  CHECK(number(reply, "held") == s.worker.held_now);
+  CHECK(number(reply, "sessions") == s.worker.sessions_now);
+  CHECK(number(reply, "sessions_unproven") == s.worker.sessions_unproven_now);
+  CHECK(number(reply, "mails") == s.worker.mails);
+  CHECK(number(reply, "segments_sent") == s.machine.segments_sent);
+  CHECK(number(reply, "bytes_sent") == s.machine.bytes_sent);
+  CHECK(number(reply, "retransmissions") == s.machine.retransmitted_timeout + s.machine.retransmitted_fast);
+  CHECK(number(reply, "blocks_free") == s.levels.blocks_free);
+  CHECK(number(reply, "small_blocks_512_free") == s.levels.small_blocks_free[1]);
+  CHECK(number(reply, "small_blocks_2176_total") == s.levels.small_blocks_total[2]);
+  CHECK(number(reply, "neighbor_frames_waiting") == s.levels.neighbor_frames_waiting);
+  std::set<std::uint64_t> seen;
+  const std::size_t words = (sizeof(s.worker) + sizeof(s.machine) + sizeof(s.levels)) / sizeof(std::uint64_t);
+  for (const Reply::Entry& entry : reply.entries()) {
+    const std::uint64_t value = std::get<std::uint64_t>(entry.value);
+    if (value >= 1 && value <= words) seen.insert(value);
+  }
+  CHECK(seen.size() == words);
+}
+
+TEST_CASE("received and transmit drops are summed apart, so the books can be checked") {
+  StatsSnapshot s;
+  s.worker.rx_packets = 100;
+  s.worker.delivered = 90;
+  s.worker.held_now = 3;
+  s.drops[static_cast<std::size_t>(net::DropReason::udp_bad_checksum)] = 5;
+  s.drops[static_cast<std::size_t>(net::DropReason::kcp_wrong_conv)] = 2;
+  s.drops[static_cast<std::size_t>(net::DropReason::tx_ring_full)] = 11;
+  const Reply reply = report_worker(s);
+  CHECK(number(reply, "dropped") == 7);
+  CHECK(number(reply, "dropped_tx") == 11);
+  CHECK(number(reply, "rx_packets") == number(reply, "delivered") + number(reply, "held") + number(reply, "dropped"));
+}
+
+TEST_CASE("drops and listeners are added up over the workers") {
+  const std::vector<StatsSnapshot> two(2, numbered());
+  const Reply drops = report_drops(two);
+  REQUIRE(drops.entries().size() == net::drop_reason_count);
+  for (std::size_t i = 0; i < net::drop_reason_count; ++i)
+    CHECK(number(drops, net::drop_reason_names[i]) == 2 * two[0].drops[i]);
+  const Reply listener = report_listener("echo", 3, two);
+  const ListenerStats& part = two[0].listeners[3];
+  CHECK(std::get<std::string>(*listener.find("name")) == "echo");
+  CHECK(number(listener, "opened") == 2 * part.opened);
+  CHECK(number(listener, "refused") == 2 * part.refused);
+  CHECK(number(listener, "sessions") == 2 * part.sessions_now);
+  CHECK(number(listener, "half_open") == 2 * part.half_open_now);
+  for (std::size_t i = 0; i < close_reason_count; ++i)
+    CHECK(number(listener, "closed_" + std::string(close_reason_names[i])) == 2 * part.closed[i]);
+}
+
+TEST_CASE("a histogram tells percentiles and the buckets in use") {
+  Histogram histogram;
+  for (int i = 0; i < 99; ++i) histogram.record(10);
+  histogram.record(1'000);
+  const Reply reply = report_histogram(histogram);
+  CHECK(number(reply, "count") == 100);
+  CHECK(number(reply, "sum") == 1'990);
+  CHECK(number(reply, "max") == 1'000);
+  CHECK(number(reply, "p50") == 10);
+  CHECK(number(reply, "p999") == 1'000);
+  CHECK(numbers(reply, "counts") == std::vector<std::uint64_t>{99, 1});
+  CHECK(numbers(reply, "upper").at(0) == 10);
+  CHECK(numbers(report_histogram(Histogram{}), "upper").empty());
+}
+
+TEST_CASE("a histogram that uses every bucket is folded and loses no count") {
+  Histogram histogram;
+  for (std::uint32_t i = 0; i < Histogram::bucket_count; ++i) histogram.record(Histogram::upper_end(i));
+  const Reply reply = report_histogram(histogram);
+  const auto counts = numbers(reply, "counts");
+  const auto upper = numbers(reply, "upper");
+  CHECK(counts.size() <= 256);
+  CHECK(counts.size() == upper.size());
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : counts) sum += count;
+  CHECK(sum == Histogram::bucket_count);
+  CHECK(std::ranges::is_sorted(upper));
+}
+
+TEST_CASE("sessions are told as columns, their addresses only when asked for") {
+  Answer answer;
+  answer.count = 2;
+  answer.more = 1;
+  answer.next_cursor = 77;
+  answer.sessions[1].conv = 9;
+  answer.sessions[1].age_us = -5;
+  answer.sessions[1].remote = {net::IpAddress::v4(10, 0, 0, 1), 4'000};
+  const Reply hidden = report_sessions(answer, Addresses::hidden);
+  CHECK(number(hidden, "count") == 2);
+  CHECK(number(hidden, "more") == 1);
+  CHECK(number(hidden, "next_cursor") == 77);
+  CHECK(numbers(hidden, "conv") == std::vector<std::uint64_t>{0, 9});
+  CHECK(numbers(hidden, "age_us") == std::vector<std::uint64_t>{0, 0});
+  CHECK(hidden.find("remote") == nullptr);
+  const Reply shown = report_sessions(answer, Addresses::shown);
+  CHECK(std::get<std::vector<std::string>>(*shown.find("remote")).at(1) == "10.0.0.1:4000");
+  CHECK(report_session(answer.sessions[1], Addresses::hidden).find("remote") == nullptr);
+  const Reply one = report_session(answer.sessions[1], Addresses::shown);
+  CHECK(std::get<std::string>(*one.find("remote")) == "10.0.0.1:4000");
+  CHECK(number(one, "conv") == 9);
+}
+
+TEST_CASE("the largest replies stay within the socket's limits") {
+  // Reply asserts the limits; what is here makes each report as large as it can be.
+  StatsSnapshot s;
+  const auto fill = [](auto& part) {
+    auto* words = reinterpret_cast<std::uint64_t*>(&part);
+    for (std::size_t i = 0; i < sizeof(part) / sizeof(std::uint64_t); ++i) words[i] = huge;
+  };
+  fill(s.worker);
+  fill(s.machine);
+  fill(s.levels);
+  fill(s.drops);
+  fill(s.listeners);
+  const std::vector<StatsSnapshot> one(1, s);
+  CHECK(report_worker(s).entries().size() > 50);
+  CHECK(report_drops(one).entries().size() == net::drop_reason_count);
+  CHECK(report_listener(std::string(32, 'n'), 63, one).entries().size() == 5 + close_reason_count);
+
+  SessionReport session;
+  session.remote = session.local = {*net::parse_ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65'535};
+  session.id = session.rx_bytes = session.tx_bytes = huge;
+  session.conv = session.srtt_us = session.in_flight = session.retransmitted = 0xffff'ffff;
+  session.age_us = session.silent_us = std::numeric_limits<std::int64_t>::max();
+  Answer page;
+  page.count = Answer::sessions_per_page;
+  page.sessions.fill(session);
+  CHECK(report_sessions(page, Addresses::shown).json_bytes() < Reply::json_bytes_max);
+  CHECK(report_session(session, Addresses::shown).json_bytes() < Reply::json_bytes_max);
+
+  NodeInfo info;
+  info.config_file = std::string(4'096, 'c');
+  info.ports.assign(16, std::string(63, 'p'));
+  info.addresses.assign(5'000, "2001:db8:1111:2222:3333:4444:5555:6666/128");
+  info.listeners.assign(listeners_max, std::string(32, 'l'));
+  const Reply reply = report_info(info, 0);
+  CHECK(number(reply, "addresses_count") == 5'000);
+  CHECK(std::get<std::vector<std::string>>(*reply.find("addresses")).size() == 16);
+  CHECK(std::get<std::vector<std::string>>(*reply.find("listeners")).size() == listeners_max);
+}
+
+}  // namespace penstock::control
