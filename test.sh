@@ -180,12 +180,16 @@ part_unit-asan() { build_asan && catch_programs unit-asan build-asan/tests/unit;
 part_sim() {
     build_release || return 1
     catch_programs sim build/tests/sim
-    step sim 7200 build/tests/sim/penstock-sim --seeds "$([[ $long == yes ]] && echo 20000 || echo 500)"
+    # All worlds together are one case, whatever their number.
+    one_case sim 14400 build/tests/sim/penstock-sim --seed 1 --seeds "$([[ $long == yes ]] && echo 20000 || echo 500)" \
+        --jobs 2 --require-coverage
 }
 part_sim-asan() {
     build_asan || return 1
     catch_programs sim-asan build-asan/tests/sim
-    step sim-asan 7200 build-asan/tests/sim/penstock-sim --seeds "$([[ $long == yes ]] && echo 2000 || echo 40)"
+    # Other worlds than those of the release build.
+    one_case sim-asan 14400 build-asan/tests/sim/penstock-sim --seed 100001 \
+        --seeds "$([[ $long == yes ]] && echo 2000 || echo 40)" --jobs 2
 }
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }

@@ -84,7 +84,7 @@ class Suite:
         targets = targets_of(part)
         if not targets:
             sys.exit(f"planted: there is no part {part} in the suite")
-        arguments = ["--seeds", str(SIM_SEEDS)] if part == "sim" else []
+        arguments = ["--seed", "1", "--seeds", str(SIM_SEEDS), "--jobs", "2"] if part == "sim" else []
         # A test that runs out of its time has noticed as well: the fault made an endless loop.
         return all(tool([str(BUILD / target), *arguments], TEST_SECONDS, LOG) == 0 for target in targets)
 
