@@ -13,9 +13,8 @@ using namespace penstock::nic::test;
 namespace {
 
 StartedPort start(const std::string& device, std::uint32_t queues) {
-  static std::vector<std::unique_ptr<MbufPool>> pools;
+  std::vector<std::unique_ptr<MbufPool>> pools;
   std::vector<MbufPool*> raw;
-  pools.clear();
   for (std::uint32_t i = 0; i < queues; ++i) {
     pools.push_back(make_pool(63));
     raw.push_back(pools.back().get());
