@@ -21,18 +21,6 @@ void AckList::pop_front(BuddyMemory& memory) {
   if (++first_ == end_) clear(memory);
 }
 
-std::uint32_t AckList::drop_before(BuddyMemory& memory, Seq32 una) {
-  std::uint16_t kept = 0;
-  const std::uint32_t before = count();
-  for (std::uint16_t i = first_; i < end_; ++i) {
-    if (!entries()[i].sn.before(una)) entries()[kept++] = entries()[i];
-  }
-  first_ = 0;
-  end_ = kept;
-  if (kept == 0) clear(memory);
-  return before - kept;
-}
-
 void AckList::clear(BuddyMemory& memory) {
   if (capacity_ != in_place) memory.give(far_, capacity_ * sizeof(AckEntry));
   std::construct_at(&near_);

@@ -38,8 +38,6 @@ class AckList {
     return entries()[first_];
   }
   void pop_front(BuddyMemory& memory);
-  // Drops the entries before `una` and returns how many those were; the others keep their order.
-  std::uint32_t drop_before(BuddyMemory& memory, Seq32 una);
   void clear(BuddyMemory& memory);
 
   bool empty() const { return first_ == end_; }

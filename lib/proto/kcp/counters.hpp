@@ -19,7 +19,7 @@ struct Counters {
   std::uint64_t acks_received = 0;        // ACK segments that named a transmission still unacknowledged
   std::uint64_t acks_stale = 0;           // ACK segments about what was acknowledged before
   std::uint64_t acks_forged = 0;          // ACK segments whose (sn, ts) names no transmission that we remember
-  std::uint64_t acks_left_out = 0;        // ACKs not sent: una tells the same, or the list was full
+  std::uint64_t acks_left_out = 0;        // ACKs not sent because the list was full
   std::uint64_t windows_stale = 0;        // windows ignored because a newer one was known
   std::uint64_t probes_sent = 0;          // WASK segments
   std::uint64_t probes_received = 0;      // WASK segments from peers

@@ -41,4 +41,13 @@ Header Probe::make_ping(Header common, Seq32 send_una, Rng& rng) {
   return common;
 }
 
+Header Probe::make_answer(Header common) {
+  PENSTOCK_ASSERT(answer_owed_);
+  answer_owed_ = false;
+  common.command = Command::ack;
+  common.sn = answer_sn_;
+  common.stamp = answer_stamp_;
+  return common;
+}
+
 }  // namespace penstock::kcp

@@ -165,10 +165,6 @@ void Sender::release(Environment& env) {
   skips_due_ = false;
 }
 
-std::uint32_t Sender::next_wire_bytes(const Congestion& congestion, const Options& options) const {
-  return may_send_new(congestion, options) ? header_bytes + ring_[next_].payload.length() : 0;
-}
-
 // Copies a small write behind the last unsent segment, in place where its block has room.
 bool Sender::append_to_last(SegmentQueue& message, Environment& env) {
   if (unsent() == 0 || message.bytes() > append_bytes_max) return false;

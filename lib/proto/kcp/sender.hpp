@@ -63,8 +63,6 @@ class Sender {
   bool drained() const { return una_ == end_; }
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }
   std::uint32_t unsent() const { return static_cast<std::uint32_t>(end_.distance_from(next_)); }
-  // Wire bytes of the next first transmission that the windows allow; 0 when there is none.
-  std::uint32_t next_wire_bytes(const Congestion& congestion, const Options& options) const;
   bool blocked_by_peer() const { return peer_window_ == 0 && unsent() > 0; }
   std::uint32_t peer_window() const { return peer_window_; }
   Seq32 una() const { return una_; }

@@ -113,8 +113,9 @@ Instant Session::next_deadline() const {
 
 bool Session::wants_transmit(Instant now) const {
   if (phase_ == Phase::closed) return false;
-  return !acks_.empty() || probe_.wask_owed() || probe_.wins_owed() ||
-         sender_.wants_write(now, congestion_, env_->options);
+  if (sender_.wants_write(now, congestion_, env_->options)) return true;
+  if (!proven_) return probe_.ping_allowed() || probe_.answer_owed();
+  return !acks_.empty() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
 }
 
 bool Session::idle() const {
@@ -207,6 +208,10 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
     ++counters.segments_received;
   } else {
     ++counters.duplicates;
+    if (!proven_ && header.length == 0) {
+      probe_.on_ping(header.sn, header.stamp);
+      return Refusal::none;
+    }
   }
   if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++counters.acks_left_out;
   probe_.allow_ping();
@@ -244,8 +249,15 @@ void Session::write_in_order(OutDatagram& out, const Moment& moment) {
   sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
 }
 
+void Session::write_answer(OutDatagram& out, const Header& common) {
+  if (!probe_.answer_owed() || out.room() < header_bytes) return;
+  encode(probe_.make_answer(common), out.header(header_bytes));
+  ++env_->counters.acks_sent;
+}
+
 void Session::write_acks(OutDatagram& out) {
   Header header = common_header();
+  write_answer(out, header);
   header.command = Command::ack;
   for (; !acks_.empty() && out.room() >= header_bytes; acks_.pop_front(env_->memory)) {
     header.sn = acks_.front().sn;
@@ -271,38 +283,21 @@ void Session::write_window_commands(OutDatagram& out) {
   }
 }
 
-// `out.room()` is what the peer has paid for. Every datagram that acknowledges has to carry a challenge of its own: a data
-// segment is one, since its ACK echoes a secret stamp; where none fits, the proof ping is. A challenge in flight does not
-// count: were it lost, a bare ACK would end the peer's resending, and with it the credit to ask again.
+// `out.room()` is what the peer has paid for. Until it is proven nothing is acknowledged: una stays behind, so that the peer
+// resends what it sent and thereby pays for, and triggers, another answer should this one or the reply to it be lost. Each
+// answer carries a challenge: a data segment is one, since its ACK echoes a secret stamp; where none fits, the ping is.
 void Session::write_unproven(OutDatagram& out, const Moment& moment) {
-  const std::uint32_t data = sender_.next_wire_bytes(congestion_, env_->options);
-  const std::uint32_t owed = header_bytes * (acks_.count() + probe_.wask_owed() + probe_.wins_owed());
-  if (data > 0 && data <= out.room()) {
-    // The reply to a request must fit the request's own bytes; una in its header tells what the ACKs would have.
-    if (owed + data > out.room()) env_->counters.acks_left_out += acks_.drop_before(env_->memory, receiver_.una());
-    const bool acks_fit = header_bytes * acks_.count() + data <= out.room();
-    if (acks_fit) write_acks(out);
-    return sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
-  }
-  const bool nothing_owed = owed == 0;
-  if (data == 0 && (nothing_owed || owed + header_bytes <= out.room())) {
-    write_in_order(out, moment);
-    // A resend that was due is a challenge as well, and may have taken the ping's room.
-    if (!nothing_owed && probe_.ping_allowed() && out.room() >= header_bytes) write_ping(out, receiver_.una());
-    return;
-  }
-  // Only the ping fits. una stays behind what is owed an ACK, so that the peer resends, and thereby pays for another ping,
-  // should this one or its answer be lost.
-  if (!probe_.ping_allowed() || out.room() < header_bytes) return;
-  const bool withhold = !acks_.empty() && acks_.front().sn.before(receiver_.una());
-  write_ping(out, withhold ? acks_.front().sn : receiver_.una());
-}
-
-void Session::write_ping(OutDatagram& out, Seq32 una) {
   Header header = common_header();
-  header.una = una;
-  encode(probe_.make_ping(header, sender_.una(), env_->rng), out.header(header_bytes));
-  ++env_->counters.proof_pings_sent;
+  if (!acks_.empty() && acks_.front().sn.before(header.una)) header.una = acks_.front().sn;
+  write_answer(out, header);
+  const std::uint32_t before = out.size();
+  sender_.write(out, header, moment, rtt_, congestion_, *env_);
+  if (out.size() != before) {
+    probe_.forbid_ping();
+  } else if (probe_.ping_allowed() && out.room() >= header_bytes) {
+    encode(probe_.make_ping(header, sender_.una(), env_->rng), out.header(header_bytes));
+    ++env_->counters.proof_pings_sent;
+  }
 }
 
 void Session::update_after_change(Instant now) {
@@ -311,7 +306,8 @@ void Session::update_after_change(Instant now) {
 }
 
 void Session::finish_if_drained() {
-  if (phase_ == Phase::closing && sender_.drained() && acks_.empty()) finish(reason_);
+  // What is owed to a peer that has proven nothing is never sent, so it is not waited for either.
+  if (phase_ == Phase::closing && sender_.drained() && (acks_.empty() || !proven_)) finish(reason_);
 }
 
 void Session::finish(CloseReason reason) {
@@ -324,6 +320,7 @@ void Session::finish(CloseReason reason) {
 void Session::prove() {
   if (std::exchange(proven_, true)) return;
   proven_event_ = true;
+  probe_.forbid_ping();
 }
 
 }  // namespace penstock::kcp

@@ -3,8 +3,8 @@
 // Satisfies ReliableSession (proto/protocol.hpp), and takes the Environment that the sessions of a worker and listener
 // share. Both sides of KCP are equal: an opening client differs only in that it trusts the address it chose itself
 // (Opening::by_us), while a peer that came to us has to prove that it receives at its address: by an ACK whose (sn, ts)
-// names a transmission, or the proof ping. Until then no timer of ours resends, and the caller bounds `out` by what the
-// peer sent. An idle session holds no memory but itself and arms no deadline.
+// names a transmission, or the proof ping. Until then no timer of ours resends, nothing is acknowledged, and the caller
+// bounds `out` by what the peer sent; each datagram with data is answered by data that fits, or else by one ping. An idle session holds no memory but itself and arms no deadline.
 //
 // Order of calls in a turn: on_datagram() …, on_timeout() when now ≥ next_deadline(), poll_event(), poll_receive(),
 // send(), then poll_transmit() with a fresh OutDatagram until it answers false, then keep() if holds_undelivered().
@@ -104,11 +104,11 @@ class Session {
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
   Header common_header() const;
+  void write_answer(OutDatagram& out, const Header& common);
   void write_acks(OutDatagram& out);
   void write_window_commands(OutDatagram& out);
   void write_in_order(OutDatagram& out, const Moment& moment);
   void write_unproven(OutDatagram& out, const Moment& moment);
-  void write_ping(OutDatagram& out, Seq32 una);
   void update_after_change(Instant now);
   void finish_if_drained();
   void finish(CloseReason reason);

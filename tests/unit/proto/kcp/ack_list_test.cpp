@@ -62,11 +62,6 @@ TEST_CASE("a run of adding and taking keeps the order") {
         list.pop_front(bench.memory);
         model.erase(model.begin());
       }
-      if (rng.below(500) == 0) {
-        const std::uint32_t una = next - static_cast<std::uint32_t>(rng.below(20));
-        const auto dropped = std::erase_if(model, [&](std::uint32_t sn) { return Seq32(sn).before(Seq32(una)); });
-        REQUIRE(list.drop_before(bench.memory, Seq32(una)) == dropped);
-      }
       REQUIRE(list.count() == model.size());
     }
     list.clear(bench.memory);
@@ -109,15 +104,4 @@ TEST_CASE("without memory the two in place still work") {
   CHECK(list.front().sn.raw() == 2);
   list.clear(bench.memory);
   bench.memory.give(taken, 256);
-}
-
-TEST_CASE("what una covers is dropped, the rest keeps its order") {
-  Bench bench(1 << 16);
-  AckList list;
-  for (const std::uint32_t sn : {5u, 2u, 9u, 3u, 7u}) REQUIRE(list.add(bench.memory, entry(sn)));
-  CHECK(list.drop_before(bench.memory, Seq32(5)) == 2);
-  std::vector<std::uint32_t> left;
-  for (; !list.empty(); list.pop_front(bench.memory)) left.push_back(list.front().sn.raw());
-  CHECK(left == std::vector<std::uint32_t>{5, 9, 7});
-  CHECK(bench.memory.in_use_bytes() == 0);
 }

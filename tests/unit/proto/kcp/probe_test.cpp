@@ -86,6 +86,18 @@ TEST_CASE("every ping of a session is the same, one for each datagram that came,
   CHECK(!probe.answered_by(ping.sn + 1, ping.stamp));
 }
 
+TEST_CASE("the peer's latest ping is answered once") {
+  Probe probe;
+  CHECK(!probe.answer_owed());
+  probe.on_ping(Seq32(1), Stamp32(2));
+  probe.on_ping(Seq32(3), Stamp32(4));
+  const Header answer = probe.make_answer(Header{});
+  CHECK(answer.command == Command::ack);
+  CHECK(answer.sn.raw() == 3);
+  CHECK(answer.stamp.raw() == 4);
+  CHECK(!probe.answer_owed());
+}
+
 TEST_CASE("a ping that was not allowed is our own mistake") {
   CHECK(penstock::test::aborts([] {
     Rng rng(1);
