@@ -69,7 +69,8 @@ bool parse_groups(std::string_view text, bool quad_allowed, Groups& groups) {
       return quad && groups.add((*quad)[0], (*quad)[1]) && groups.add((*quad)[2], (*quad)[3]);
     }
     const auto value = parse_hex(field, 4);
-    if (!value || !groups.add(static_cast<std::uint8_t>(*value >> 8), static_cast<std::uint8_t>(*value & 0xff))) return false;
+    if (!value || !groups.add(static_cast<std::uint8_t>(*value >> 8), static_cast<std::uint8_t>(*value & 0xff)))
+      return false;
     if (last) return true;
   }
 }

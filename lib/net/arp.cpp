@@ -25,7 +25,8 @@ Parsed<ArpMessage> parse_arp(Bytes payload) {
   message.sender = read_ip4(in);
   message.target_mac = read_mac(in);
   message.target = read_ip4(in);
-  const bool known = message.operation == ArpMessage::Operation::request || message.operation == ArpMessage::Operation::reply;
+  const bool known =
+      message.operation == ArpMessage::Operation::request || message.operation == ArpMessage::Operation::reply;
   if (!in.ok() || hardware != hardware_ethernet || protocol != ethertype_ip4 || hardware_bytes != mac_address_bytes ||
       protocol_bytes != ip4_address_bytes || !known) {
     return std::unexpected(DropReason::arp_malformed);

@@ -41,8 +41,8 @@ void write_ip6(ByteWriter& out, const IpAddress& source, const IpAddress& destin
 
 // The checksum of a UDP header and data that add up to `data_sum`. For a port that makes sums it is the pseudo-header's
 // sum, not inverted, which is where the port begins.
-std::uint16_t udp_field(const Endpoint& source, const Endpoint& destination, std::uint16_t length, std::uint64_t data_sum,
-                        bool port_sums) {
+std::uint16_t udp_field(const Endpoint& source, const Endpoint& destination, std::uint16_t length,
+                        std::uint64_t data_sum, bool port_sums) {
   const std::uint64_t pseudo = pseudo_header_sum(source.address, destination.address, protocol_udp, length);
   if (port_sums) return sum_fold(pseudo);
   return udp_checksum_field(pseudo + data_sum + word_sum(source.port) + word_sum(destination.port) + word_sum(length));
@@ -89,7 +89,8 @@ TxFrame build_udp(OutDatagram&& datagram, const LinkHeader& link, const Endpoint
   frame.head.extend_front(headers_bytes);
   ByteWriter out(frame.head.writable().first(headers_bytes));
   write_ethernet(out, link, is_v4 ? ethertype_ip4 : ethertype_ip6);
-  write_ip(out, source.address, destination.address, protocol_udp, hop_limit_default, length, frame.offload_ip_checksum);
+  write_ip(out, source.address, destination.address, protocol_udp, hop_limit_default, length,
+           frame.offload_ip_checksum);
   out.u16_be(source.port);
   out.u16_be(destination.port);
   out.u16_be(length);

@@ -41,10 +41,8 @@ constexpr bool is_transmit(DropReason reason) {
     case DropReason::tx_link_down:
     case DropReason::no_tx_block:
     case DropReason::impair_tx_lost:
-    case DropReason::impair_tx_queue_full:
-      return true;
-    default:
-      return false;
+    case DropReason::impair_tx_queue_full: return true;
+    default: return false;
   }
 }
 

@@ -26,8 +26,8 @@ struct RxFrame {
 };
 
 struct TxFrame {
-  Segment head;              // the frame from the destination MAC on; the only part unless payload is linked
-  Segment link;              // payload that follows the head, or holds nothing
+  Segment head;                // the frame from the destination MAC on; the only part unless payload is linked
+  Segment link;                // payload that follows the head, or holds nothing
   std::uint16_t l2_bytes = 0;  // Ethernet header with tags
   std::uint16_t l3_bytes = 0;  // IP header; 0 for frames without one
   bool is_v4 = false;

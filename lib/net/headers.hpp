@@ -32,7 +32,8 @@ inline constexpr std::uint8_t protocol_udp = 17;
 inline constexpr std::uint8_t protocol_icmp6 = 58;
 
 inline constexpr std::uint16_t ip4_dont_fragment = 0x4000;
-inline constexpr std::uint16_t ip4_fragment_mask = 0x3fff;  // "more fragments" and the offset; either makes it a fragment
+inline constexpr std::uint16_t ip4_fragment_mask =
+    0x3fff;  // "more fragments" and the offset; either makes it a fragment
 inline constexpr std::uint8_t hop_limit_default = 64;
 inline constexpr std::uint8_t hop_limit_neighbor = 255;  // RFC 4861: proof that no router forwarded the packet
 

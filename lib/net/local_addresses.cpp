@@ -162,7 +162,8 @@ void LocalAddresses::lost(Instant now) {
 LocalAddress& LocalAddresses::first_owed() const {
   PENSTOCK_ASSERT(owed_count_ > 0);
   const auto own = entries_.first(own_count_);
-  const auto found = std::find_if(own.begin(), own.end(), [](const LocalAddress& e) { return e.owed != OwedFrame::none; });
+  const auto found =
+      std::find_if(own.begin(), own.end(), [](const LocalAddress& e) { return e.owed != OwedFrame::none; });
   PENSTOCK_ASSERT(found != own.end());
   return *found;
 }

@@ -44,9 +44,9 @@ struct LocalAddress {
 
 class LocalAddresses {
  public:
-  static constexpr Duration probe_wait = Duration::seconds(1);      // RetransTimer, RFC 4861, 10
+  static constexpr Duration probe_wait = Duration::seconds(1);  // RetransTimer, RFC 4861, 10
   static constexpr Duration announce_wait = Duration::seconds(1);
-  static constexpr std::uint8_t probes = 1;                         // DupAddrDetectTransmits
+  static constexpr std::uint8_t probes = 1;  // DupAddrDetectTransmits
   static constexpr std::uint8_t announcements = 2;
 
   // With `announces` unset nothing is ever owed; states move all the same.
@@ -88,8 +88,8 @@ class LocalAddresses {
   void step(LocalAddress& entry, Instant now);
   void find_earliest();
 
-  std::span<LocalAddress> entries_;        // own addresses first, in the order of the configuration
-  std::span<std::uint32_t> buckets_;       // entry index + 1, or 0; linear probing, at most half full
+  std::span<LocalAddress> entries_;   // own addresses first, in the order of the configuration
+  std::span<std::uint32_t> buckets_;  // entry index + 1, or 0; linear probing, at most half full
   std::uint32_t count_ = 0;
   std::uint32_t own_count_ = 0;
   std::uint32_t owed_count_ = 0;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint8_t option_source_mac = 1;
 constexpr std::uint8_t option_target_mac = 2;
-constexpr std::uint32_t fixed_bytes = 24;       // type … target
+constexpr std::uint32_t fixed_bytes = 24;  // type … target
 constexpr std::uint32_t mac_option_bytes = 8;
 constexpr std::uint32_t flag_solicited = 0x40000000;
 constexpr std::uint32_t flag_override = 0x20000000;
@@ -79,7 +79,8 @@ void write_nd(ByteWriter& out, const NdPacket& packet) {
 
 NdPacket nd_question(const MacAddress& mac, const IpAddress& source, const IpAddress& target,
                      std::optional<IpAddress> destination) {
-  return {{NdMessage::Kind::solicitation, target, mac, false, false}, source, destination.value_or(solicited_node(target))};
+  return {
+      {NdMessage::Kind::solicitation, target, mac, false, false}, source, destination.value_or(solicited_node(target))};
 }
 
 NdPacket nd_answer(const MacAddress& mac, const NdMessage& question, const IpAddress& source, bool to_us_alone) {

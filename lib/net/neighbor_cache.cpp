@@ -212,7 +212,8 @@ NeighborCache::Index NeighborCache::create(std::uint16_t interface, const IpAddr
 bool NeighborCache::make_room(Instant now) {
   if (free_.first != none) return true;
   Index victim = stale_.first;
-  if (victim == none && confirmed_.first != none && entries_[confirmed_.first].deadline <= now) victim = confirmed_.first;
+  if (victim == none && confirmed_.first != none && entries_[confirmed_.first].deadline <= now)
+    victim = confirmed_.first;
   if (victim == none) return false;
   enter(victim, NeighborState::none, now);
   return true;
@@ -245,18 +246,13 @@ void NeighborCache::enter(Index index, NeighborState state, Instant now) {
       drop_frames(entry);
       forget(index);
       break;
-    case NeighborState::incomplete:
-      ++incomplete_count_;
-      [[fallthrough]];
+    case NeighborState::incomplete: ++incomplete_count_; [[fallthrough]];
     case NeighborState::probe:
       entry.questions = 0;
       entry.is_due = true;
       break;
-    case NeighborState::reachable:
-      entry.deadline = now + reachable_time_;
-      break;
-    case NeighborState::stale:
-      break;
+    case NeighborState::reachable: entry.deadline = now + reachable_time_; break;
+    case NeighborState::stale: break;
   }
   link(index);
 }
@@ -302,14 +298,10 @@ void NeighborCache::drop_frames(Entry& entry) {
 
 NeighborCache::List& NeighborCache::list_of(const Entry& entry) {
   switch (entry.state) {
-    case NeighborState::none:
-      return free_;
-    case NeighborState::reachable:
-      return confirmed_;
-    case NeighborState::stale:
-      return stale_;
-    default:
-      return entry.is_due ? due_ : waiting_;
+    case NeighborState::none: return free_;
+    case NeighborState::reachable: return confirmed_;
+    case NeighborState::stale: return stale_;
+    default: return entry.is_due ? due_ : waiting_;
   }
 }
 

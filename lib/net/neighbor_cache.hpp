@@ -30,18 +30,18 @@
 namespace penstock::net {
 
 struct NeighborLimits {
-  std::uint32_t neighbors_max = 0;          // entries
-  std::uint32_t pending_frames_max = 0;     // waiting frames, all neighbours together
-  std::uint32_t pending_per_hop_max = 0;    // waiting frames of one neighbour
+  std::uint32_t neighbors_max = 0;        // entries
+  std::uint32_t pending_frames_max = 0;   // waiting frames, all neighbours together
+  std::uint32_t pending_per_hop_max = 0;  // waiting frames of one neighbour
 };
 
 class NeighborCache {
  public:
   using Index = std::uint32_t;
   static constexpr Index none = std::numeric_limits<Index>::max();
-  static constexpr std::uint8_t questions_max = 3;             // MAX_UNICAST_SOLICIT, MAX_MULTICAST_SOLICIT
+  static constexpr std::uint8_t questions_max = 3;              // MAX_UNICAST_SOLICIT, MAX_MULTICAST_SOLICIT
   static constexpr Duration retry_wait = Duration::seconds(1);  // RetransTimer
-  static constexpr std::uint32_t timeouts_per_turn = 256;      // on_timeout() leaves the rest due
+  static constexpr std::uint32_t timeouts_per_turn = 256;       // on_timeout() leaves the rest due
 
   // `drops` counts frames whose neighbour did not answer.
   NeighborCache(Arena& arena, NeighborLimits limits, SipKey key, Rng rng, DropCounters& drops);
@@ -146,7 +146,7 @@ class NeighborCache {
   List waiting_;
   List confirmed_;
   List stale_;
-  List released_;  // of frames_; only `first`, `last` and their `next` are used
+  List released_;            // of frames_; only `first`, `last` and their `next` are used
   std::uint32_t count_ = 0;  // entries that are not free
   std::uint32_t incomplete_count_ = 0;
   NeighborLimits limits_;

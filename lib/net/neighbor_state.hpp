@@ -29,24 +29,24 @@ enum class NeighborEvent : std::uint8_t {
   link_down,     // the port lost its link
 };
 
-inline constexpr std::array neighbor_state_names = {
-    std::string_view{"none"}, std::string_view{"incomplete"}, std::string_view{"reachable"}, std::string_view{"stale"},
-    std::string_view{"probe"}};
-inline constexpr std::array neighbor_event_names = {
-    std::string_view{"wanted"},  std::string_view{"answered"},   std::string_view{"mentioned"},
-    std::string_view{"contradicted"}, std::string_view{"expired"}, std::string_view{"unanswered"},
-    std::string_view{"link_down"}};
+inline constexpr std::array neighbor_state_names = {std::string_view{"none"}, std::string_view{"incomplete"},
+                                                    std::string_view{"reachable"}, std::string_view{"stale"},
+                                                    std::string_view{"probe"}};
+inline constexpr std::array neighbor_event_names = {std::string_view{"wanted"},    std::string_view{"answered"},
+                                                    std::string_view{"mentioned"}, std::string_view{"contradicted"},
+                                                    std::string_view{"expired"},   std::string_view{"unanswered"},
+                                                    std::string_view{"link_down"}};
 
 // Rows are states, columns events, both in the order of their declaration.
 inline constexpr auto neighbor_transitions = [] {
   using enum NeighborState;
   return std::array<std::array<NeighborState, neighbor_event_names.size()>, neighbor_state_names.size()>{{
       // wanted    answered   mentioned   contradicted expired     unanswered link_down
-      {incomplete, none,      stale,      none,        none,       none,      none},        // none
-      {incomplete, reachable, stale,      incomplete,  incomplete, none,      incomplete},  // incomplete
-      {reachable,  reachable, reachable,  probe,       stale,      reachable, stale},       // reachable
-      {probe,      reachable, stale,      probe,       stale,      stale,     stale},       // stale
-      {probe,      reachable, probe,      probe,       probe,      none,      probe},       // probe
+      {incomplete, none, stale, none, none, none, none},                         // none
+      {incomplete, reachable, stale, incomplete, incomplete, none, incomplete},  // incomplete
+      {reachable, reachable, reachable, probe, stale, reachable, stale},         // reachable
+      {probe, reachable, stale, probe, stale, stale, stale},                     // stale
+      {probe, reachable, probe, probe, probe, none, probe},                      // probe
   }};
 }();
 

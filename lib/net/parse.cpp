@@ -35,10 +35,8 @@ constexpr bool is_extension(std::uint8_t type) {
     case authentication:
     case mobility:
     case host_identity:
-    case shim6:
-      return true;
-    default:
-      return false;
+    case shim6: return true;
+    default: return false;
   }
 }
 
@@ -62,15 +60,12 @@ bool extension_passes(std::uint8_t type, std::uint32_t place, ByteReader& in) {
   const Bytes body = in.bytes(body_bytes);
   if (!in.ok()) return false;
   switch (type) {
-    case hop_by_hop:
-      return place == 0 && options_pass(body);
-    case destination_options:
-      return options_pass(body);
+    case hop_by_hop: return place == 0 && options_pass(body);
+    case destination_options: return options_pass(body);
     case routing:
       // With no segments left it has had its effect; type 0 is forbidden (RFC 5095).
       return body[0] != 0 && body[1] == 0;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -128,8 +123,8 @@ Parsed<IpHeader> parse_ip4(Bytes packet, ChecksumState checksum) {
       total_bytes > packet.size()) {
     return drop(DropReason::ip4_malformed);
   }
-  const bool holds = checksum == ChecksumState::good ||
-                     (checksum == ChecksumState::unknown && checksum_holds(internet_sum(packet.first(ip.header_bytes))));
+  const bool holds = checksum == ChecksumState::good || (checksum == ChecksumState::unknown &&
+                                                         checksum_holds(internet_sum(packet.first(ip.header_bytes))));
   if (!holds) return drop(DropReason::ip4_bad_checksum);
   if ((flags_offset & ip4_fragment_mask) != 0) return drop(DropReason::ip4_fragment);
   return ip;
@@ -144,7 +139,8 @@ Parsed<IpHeader> parse_ip6(Bytes packet) {
   ip.hop_limit = in.u8();
   ip.source = read_ip6(in);
   ip.destination = read_ip6(in);
-  if (!in.ok() || version_class_flow >> 28 != 6 || payload_bytes > in.remaining()) return drop(DropReason::ip6_malformed);
+  if (!in.ok() || version_class_flow >> 28 != 6 || payload_bytes > in.remaining())
+    return drop(DropReason::ip6_malformed);
   ip.total_bytes = std::uint32_t{ip6_bytes} + payload_bytes;
   const Parsed<void> walked = walk_extensions(in.rest().first(payload_bytes), next, ip);
   if (!walked) return drop(walked.error());

@@ -22,16 +22,16 @@ using Bytes = std::span<const std::uint8_t>;
 struct EthernetHeader {
   MacAddress destination;
   MacAddress source;
-  TagStack tags;              // tags with VLAN id 0 carry a priority only and are not in it (802.1Q, 6.9)
-  std::uint16_t type = 0;     // behind the tags; a length below 0x600 (802.3) is left as it stands
-  std::uint16_t l2_bytes = 0; // header with all tags
+  TagStack tags;               // tags with VLAN id 0 carry a priority only and are not in it (802.1Q, 6.9)
+  std::uint16_t type = 0;      // behind the tags; a length below 0x600 (802.3) is left as it stands
+  std::uint16_t l2_bytes = 0;  // header with all tags
 };
 
 struct IpHeader {
   IpAddress source;
   IpAddress destination;
   bool is_v4 = false;
-  std::uint8_t protocol = 0;       // of the payload behind all extension headers
+  std::uint8_t protocol = 0;  // of the payload behind all extension headers
   std::uint8_t hop_limit = 0;
   std::uint16_t header_bytes = 0;  // with IPv4 options or IPv6 extension headers
   std::uint32_t total_bytes = 0;   // header and payload; what lies behind is Ethernet padding

@@ -37,9 +37,9 @@ class TokenBucket {
   }
 
   std::int64_t per_second_;
-  std::int64_t full_;    // credit of a full bucket
+  std::int64_t full_;  // credit of a full bucket
   std::int64_t credit_;
-  Instant refilled_;     // when credit was last added
+  Instant refilled_;  // when credit was last added
 };
 
 }  // namespace penstock::net

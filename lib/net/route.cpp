@@ -53,7 +53,8 @@ std::optional<NextHop> RouteTable::find(const IpAddress& destination) const {
 bool RouteTable::on_link(std::uint16_t interface, const IpAddress& address) const {
   const auto words = address.words();
   const auto candidates = rows(interface, address.is_v4());
-  return std::any_of(candidates.begin(), candidates.end(), [&](const Row& row) { return row.direct && row.holds(words); });
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [&](const Row& row) { return row.direct && row.holds(words); });
 }
 
 RouteTable::Row RouteTable::row_of(const Prefix& prefix, const IpAddress& via, bool direct) {
@@ -82,7 +83,8 @@ void RouteTable::add_family(const InterfaceConfig& interface, bool v4) {
   }
   // Insertion sort keeps rows of equal length in order and takes no memory; std::stable_sort may.
   for (std::uint32_t i = first; i < count_; ++i) {
-    for (std::uint32_t k = i; k > first && rows_[k].length > rows_[k - 1].length; --k) std::swap(rows_[k], rows_[k - 1]);
+    for (std::uint32_t k = i; k > first && rows_[k].length > rows_[k - 1].length; --k)
+      std::swap(rows_[k], rows_[k - 1]);
   }
 }
 

@@ -23,8 +23,8 @@ TokenBucket icmp_bucket(const StackConfig& config) {
 
 }  // namespace
 
-Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool, DropCounters& drop_counters, SipKey key,
-                  Rng rng)
+Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool, DropCounters& drop_counters,
+                  SipKey key, Rng rng)
     : pool(block_pool),
       drops(drop_counters),
       interfaces(arena.make<Interface>(config.interfaces.size())),
@@ -57,7 +57,8 @@ std::uint64_t Stack::Impl::key_of(std::uint16_t port, const TagStack& tags) {
   return std::uint64_t{port} << 32 | std::uint64_t{tags.vlan[0]} << 16 | tags.vlan[1];
 }
 
-void Stack::Impl::tell(NeighborNews::Kind kind, std::uint16_t interface, const IpAddress& address, const MacAddress& mac) {
+void Stack::Impl::tell(NeighborNews::Kind kind, std::uint16_t interface, const IpAddress& address,
+                       const MacAddress& mac) {
   if (!shares_news) return;
   static_cast<void>(news.push(NeighborNews{kind, interface, address, mac}));
 }
@@ -86,7 +87,8 @@ Stack::Intake Stack::take_in(std::uint16_t port, RxFrame& frame, Packet& packet,
 
 void Stack::refuse(const Packet& packet, Instant now) { impl_->refuse(packet, now); }
 
-Stack::SendVerdict Stack::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now) {
+Stack::SendVerdict Stack::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,
+                                   Instant now) {
   return impl_->send_udp(path, std::move(datagram), frame, port, now);
 }
 
@@ -126,12 +128,8 @@ std::optional<NeighborNews> Stack::poll_news() {
 void Stack::apply(const NeighborNews& news, Instant now) {
   PENSTOCK_ASSERT(news.interface < impl_->interfaces.size());
   switch (news.kind) {
-    case NeighborNews::Kind::resolved:
-      impl_->neighbors.on_news(news.interface, news.address, news.mac, now);
-      break;
-    case NeighborNews::Kind::duplicate_address:
-      impl_->addresses.mark_duplicate(news.interface, news.address);
-      break;
+    case NeighborNews::Kind::resolved: impl_->neighbors.on_news(news.interface, news.address, news.mac, now); break;
+    case NeighborNews::Kind::duplicate_address: impl_->addresses.mark_duplicate(news.interface, news.address); break;
   }
 }
 

@@ -47,10 +47,10 @@ struct StackConfig {
   std::vector<PortTraits> ports;
   std::vector<RxChecksumPolicy> rx_checksum;  // per port
   std::vector<InterfaceConfig> interfaces;
-  std::uint32_t neighbors_max = 4096;     // next hops, IPv4 and IPv6 together
+  std::uint32_t neighbors_max = 4096;       // next hops, IPv4 and IPv6 together
   std::uint32_t pending_frames_max = 1024;  // frames that wait for a MAC address, all next hops together
   std::uint32_t pending_per_hop_max = 64;
-  std::uint32_t icmp_per_second = 1000;   // echo replies and unreachables we send, each
+  std::uint32_t icmp_per_second = 1000;  // echo replies and unreachables we send, each
   // True on the one worker that announces: gratuitous ARP, unsolicited advertisement, duplicate address detection.
   bool announces = true;
   // True where several workers share the ports: an answer may reach a worker that did not ask, so it becomes NeighborNews
@@ -60,10 +60,11 @@ struct StackConfig {
 
 // A UDP datagram for the sessions.
 struct Packet {
-  Path path;         // interface, local and remote endpoint; replies go out by it
-  Segment payload;   // the UDP payload; headroom of the frame lies before it
-  MacAddress source_mac;       // who sent the frame: answers that keep no state go back to it
-  std::uint16_t ip_bytes = 0;  // IP and UDP headers that lie in front of `payload` in its block; 0 when they do not (a copy)
+  Path path;              // interface, local and remote endpoint; replies go out by it
+  Segment payload;        // the UDP payload; headroom of the frame lies before it
+  MacAddress source_mac;  // who sent the frame: answers that keep no state go back to it
+  std::uint16_t ip_bytes =
+      0;  // IP and UDP headers that lie in front of `payload` in its block; 0 when they do not (a copy)
   std::uint32_t rss_hash = 0;
   bool has_rss_hash = false;
 };
@@ -89,7 +90,8 @@ class Stack {
   // What the constructor takes of an arena.
   static std::size_t cost(const StackConfig& config);
 
-  // A frame received on `port`. `udp`: `packet` is filled. `handled`: it was ours (ARP, ND, ICMP). `dropped`: counted.
+  // A frame received on `port`. `udp`: `packet` is filled. `handled`: it was ours (ARP, ND, ICMP); should its answer be
+  // lost, that counts as a loss on the way out. `dropped`: counted.
   Intake take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
   // Tells the sender that no listener is there (ICMP port unreachable, rate-limited) and counts udp_no_listener.
   void refuse(const Packet& packet, Instant now);

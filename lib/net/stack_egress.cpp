@@ -12,7 +12,8 @@ Stack::SendVerdict Stack::Impl::send_udp(Path& path, OutDatagram&& datagram, TxF
   OutDatagram taken = std::move(datagram);
   const Interface& out = interfaces[path.interface];
   const IpAddress& remote = path.remote.address;
-  if (taken.size() + udp_bytes + ip_header_bytes(remote.is_v4()) > out.traits.mtu) return dropped(DropReason::mtu_exceeded);
+  if (taken.size() + udp_bytes + ip_header_bytes(remote.is_v4()) > out.traits.mtu)
+    return dropped(DropReason::mtu_exceeded);
   const auto hop = routes.find(path.interface, remote);
   if (!hop || !addresses.usable(path.interface, path.local.address)) return dropped(DropReason::no_route);
 
@@ -80,7 +81,8 @@ bool Stack::Impl::poll_owed(TxFrame& frame, std::uint16_t& port, Instant now) {
   if (owed->address.is_v4()) {
     made = make_arp(owed->interface, MacAddress::broadcast(), arp_announcement(out.mac, owed->address));
   } else {
-    const NdPacket packet = owed->owed == OwedFrame::probe ? nd_probe(owed->address) : nd_announcement(out.mac, owed->address);
+    const NdPacket packet =
+        owed->owed == OwedFrame::probe ? nd_probe(owed->address) : nd_announcement(out.mac, owed->address);
     made = make_nd(owed->interface, multicast_mac(packet.destination), packet);
   }
   if (!made) {

@@ -56,7 +56,8 @@ struct Stack::Impl {
     Instant now;
   };
 
-  Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool, DropCounters& drop_counters, SipKey key, Rng rng);
+  Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool, DropCounters& drop_counters, SipKey key,
+       Rng rng);
 
   // stack_intake.cpp
   Parsed<Intake> take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
@@ -73,7 +74,8 @@ struct Stack::Impl {
   Parsed<Intake> take_solicitation(const Arrival& in, const IpHeader& ip, const NdMessage& nd, bool to_us_alone);
   Parsed<Intake> take_advertisement(const Arrival& in, const IpHeader& ip, const NdMessage& nd);
   // An answer that reached us: settles our question, becomes news, or is dropped as `unasked`.
-  Parsed<Intake> take_answer(const Arrival& in, const IpAddress& address, std::optional<MacAddress> mac, DropReason unasked);
+  Parsed<Intake> take_answer(const Arrival& in, const IpAddress& address, std::optional<MacAddress> mac,
+                             DropReason unasked);
 
   // stack_egress.cpp
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
@@ -90,8 +92,8 @@ struct Stack::Impl {
   bool answer(std::uint16_t interface, std::optional<TxFrame>&& frame);
   // A frame with `payload_bytes` behind the Ethernet header, written by write(ByteWriter&).
   template <class Write>
-  std::optional<TxFrame> make(std::uint16_t interface, const MacAddress& to, std::uint16_t type, std::uint32_t payload_bytes,
-                              Write&& write);
+  std::optional<TxFrame> make(std::uint16_t interface, const MacAddress& to, std::uint16_t type,
+                              std::uint32_t payload_bytes, Write&& write);
   // The same with an IP header and `message_bytes` behind it.
   template <class Write>
   std::optional<TxFrame> make_ip(std::uint16_t interface, const MacAddress& to, const IpAddress& source,
@@ -143,10 +145,11 @@ std::optional<TxFrame> Stack::Impl::make_ip(std::uint16_t interface, const MacAd
   const bool is_v4 = destination.is_v4();
   const std::uint16_t l3_bytes = ip_header_bytes(is_v4);
   if (l3_bytes + message_bytes > interfaces[interface].traits.mtu) return std::nullopt;
-  auto frame = make(interface, to, is_v4 ? ethertype_ip4 : ethertype_ip6, l3_bytes + message_bytes, [&](ByteWriter& out) {
-    write_ip(out, source, destination, is_v4 ? protocol_icmp4 : protocol_icmp6, hop_limit, message_bytes);
-    write(out);
-  });
+  auto frame =
+      make(interface, to, is_v4 ? ethertype_ip4 : ethertype_ip6, l3_bytes + message_bytes, [&](ByteWriter& out) {
+        write_ip(out, source, destination, is_v4 ? protocol_icmp4 : protocol_icmp6, hop_limit, message_bytes);
+        write(out);
+      });
   if (frame) {
     frame->is_v4 = is_v4;
     frame->l3_bytes = l3_bytes;

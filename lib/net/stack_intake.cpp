@@ -26,14 +26,10 @@ Parsed<Stack::Intake> Stack::Impl::take_in(std::uint16_t port, RxFrame& frame, P
   }
   const Arrival in{port, *interface, *ethernet, frame, bytes.subspan(ethernet->l2_bytes), now};
   switch (ethernet->type) {
-    case ethertype_ip4:
-      return take_ip4(in, packet);
-    case ethertype_ip6:
-      return take_ip6(in, packet);
-    case ethertype_arp:
-      return take_arp(in);
-    default:
-      return drop(DropReason::eth_type_unknown);
+    case ethertype_ip4: return take_ip4(in, packet);
+    case ethertype_ip6: return take_ip6(in, packet);
+    case ethertype_arp: return take_arp(in);
+    default: return drop(DropReason::eth_type_unknown);
   }
 }
 
@@ -108,7 +104,8 @@ Parsed<Stack::Intake> Stack::Impl::take_ip6(const Arrival& in, Packet& packet) {
   const Bytes message = in.rest.first(ip->total_bytes).subspan(ip->header_bytes);
   const bool is_icmp = ip->protocol == protocol_icmp6;
   // Only a probe for a duplicate address has no source.
-  const bool is_probe = is_icmp && ip->source.is_unspecified() && !message.empty() && message[0] == icmp6_neighbor_solicitation;
+  const bool is_probe =
+      is_icmp && ip->source.is_unspecified() && !message.empty() && message[0] == icmp6_neighbor_solicitation;
   if ((!ip->source.is_valid_source() && !is_probe) || addresses.forbidden_source(in.interface, ip->source)) {
     return drop(DropReason::ip6_bad_source);
   }
@@ -164,7 +161,8 @@ Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader&
 // The answer is as long as the question and goes back to the MAC address that it came from.
 Parsed<Stack::Intake> Stack::Impl::take_echo(const Arrival& in, const IpHeader& ip, Bytes message) {
   // Ports may take longer packets than they send.
-  if (ip_header_bytes(ip.is_v4) + message.size() > interfaces[in.interface].traits.mtu) return drop(DropReason::mtu_exceeded);
+  if (ip_header_bytes(ip.is_v4) + message.size() > interfaces[in.interface].traits.mtu)
+    return drop(DropReason::mtu_exceeded);
   if (!echo_limit.take(in.now)) return drop(DropReason::icmp_rate_limited);
   auto reply = make_ip(in.interface, in.ethernet.source, ip.destination, ip.source, hop_limit_default,
                        static_cast<std::uint32_t>(message.size()),
@@ -205,8 +203,8 @@ Parsed<Stack::Intake> Stack::Impl::take_advertisement(const Arrival& in, const I
   return drop(DropReason::nd_unasked);
 }
 
-Parsed<Stack::Intake> Stack::Impl::take_answer(const Arrival& in, const IpAddress& address, std::optional<MacAddress> mac,
-                                               DropReason unasked) {
+Parsed<Stack::Intake> Stack::Impl::take_answer(const Arrival& in, const IpAddress& address,
+                                               std::optional<MacAddress> mac, DropReason unasked) {
   const bool asked = neighbors.on_answer(in.interface, address, mac, in.now);
   if (!asked && !shares_news) return drop(unasked);
   // An advertisement may leave its MAC address out when it answers a question sent to it alone; the frame has it.
