@@ -1,3 +1,4 @@
+// The section [[listener]]: keys, ranges, and forms of names.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The section [[port]] with its [port.impair] and [[port.vlan]]: keys, ranges, and forms of addresses.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -11,7 +11,7 @@ namespace penstock::control {
 
 namespace {
 
-const std::filesystem::path badinput_dir = source_dir / "tests/badinput";
+const std::filesystem::path badinput_dir = std::filesystem::path(PENSTOCK_SOURCE_DIR) / "tests/badinput";
 
 // "# expect: 7 listener.mtu": line and key; line 0 when the sentence names none.
 struct Expectation {

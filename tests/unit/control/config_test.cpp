@@ -15,6 +15,8 @@ namespace penstock::control {
 
 namespace {
 
+const std::filesystem::path source_dir = PENSTOCK_SOURCE_DIR;
+
 // A directory that goes with its scope.
 class Scratch {
  public:
@@ -129,7 +131,8 @@ TEST_CASE("a file without leave to read is refused") {
 TEST_CASE("a file is read up to 1 MiB and refused beyond") {
   const Scratch scratch;
   std::string text = port_text + listener_text;
-  text += "#" + std::string(config_bytes_max - text.size() - 1, 'x');
+  text += '#';
+  text.append(config_bytes_max - text.size(), 'x');
   REQUIRE(text.size() == config_bytes_max);
   CHECK(load_config(scratch.file("full.toml", text)));
   CHECK(refusal_of(scratch.file("over.toml", text + "x")) == "is larger than 1048576 bytes");

@@ -12,9 +12,6 @@
 
 namespace penstock::control {
 
-// The top of the source tree.
-inline const std::filesystem::path source_dir = PENSTOCK_SOURCE_DIR;
-
 // Three lines: line 1 is [[port]].
 inline const std::string port_text = "[[port]]\ndevice = \"net_null0\"\naddresses = [\"10.77.0.2/24\"]\n";
 // Four lines.

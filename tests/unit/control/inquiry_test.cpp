@@ -87,8 +87,7 @@ TEST_CASE("an answer with another ticket is no answer") {
 TEST_CASE("a full mailbox refuses at once") {
   Mailbox mailbox;
   Inquiry inquiry(mailbox);
-  while (mailbox.commands.push(Command{})) {
-  }
+  while (mailbox.commands.push(Command{})) {}
   const auto begin = std::chrono::steady_clock::now();
   CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 0, milliseconds(60'000)));
   CHECK(std::chrono::steady_clock::now() - begin < milliseconds(10'000));
@@ -97,8 +96,7 @@ TEST_CASE("a full mailbox refuses at once") {
 TEST_CASE("abandoned answers do not fill the way for good") {
   Mailbox mailbox;
   Inquiry inquiry(mailbox);
-  while (mailbox.answers.push(Answer{})) {
-  }
+  while (mailbox.answers.push(Answer{})) {}
   const PlayedWorker worker(mailbox);
   CHECK(inquiry.ask(Command::Kind::session, 1, milliseconds(5'000)));
 }

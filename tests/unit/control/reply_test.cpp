@@ -64,7 +64,7 @@ TEST_CASE("every limit of the socket is asserted") {
   CHECK(aborts([&] { reply.texts("b", std::vector<std::string>(200, std::string(127, 'x'))); }));
   CHECK(aborts([] {
     Reply full;
-    for (int i = 0; i < 257; ++i) full.integer("e" + std::to_string(i), 0);
+    for (int i = 0; i < 257; ++i) full.integer(std::string("e").append(std::to_string(i)), 0);
   }));
 }
 

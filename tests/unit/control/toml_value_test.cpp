@@ -101,19 +101,19 @@ TEST_CASE("multi-line strings are refused, empty and quoted quotes are not") {
 }
 
 TEST_CASE("keys of half a megabyte of dots are refused before they become tables") {
-  CHECK(parse_toml("[" + dotted(dots_per_line_max + 1) + "]\n"));
-  CHECK(line_of_error("[" + dotted(dots_per_line_max + 2) + "]\n") == 1);
-  CHECK(line_of_error("\n" + dotted(500'000) + " = 1\n") == 2);
-  CHECK(line_of_error("[" + dotted(500'000) + "]\n") == 1);
-  CHECK(line_of_error("x = { y = '', " + dotted(500'000) + " = 1 }\n") == 1);
-  CHECK(line_of_error("x = { y = \"\\\"\", " + dotted(500'000) + " = 1 }\n") == 1);
-  CHECK(line_of_error("x = { y = '\\', " + dotted(500'000) + " = 1 }\n") == 1);
+  CHECK(parse_toml(std::string("[") + dotted(dots_per_line_max + 1) + "]\n"));
+  CHECK(line_of_error(std::string("[") + dotted(dots_per_line_max + 2) + "]\n") == 1);
+  CHECK(line_of_error(std::string("\n") + dotted(500'000) + " = 1\n") == 2);
+  CHECK(line_of_error(std::string("[") + dotted(500'000) + "]\n") == 1);
+  CHECK(line_of_error(std::string("x = { y = '', ") + dotted(500'000) + " = 1 }\n") == 1);
+  CHECK(line_of_error(std::string("x = { y = \"\\\"\", ") + dotted(500'000) + " = 1 }\n") == 1);
+  CHECK(line_of_error(std::string("x = { y = '\\', ") + dotted(500'000) + " = 1 }\n") == 1);
 }
 
 TEST_CASE("the deepest tree that is let through is built, walked and freed") {
   const std::string part = dotted(dots_per_line_max + 1);
   const auto nested = [&](std::size_t count) {
-    std::string text = "[" + part + "]\nx = [\n";
+    std::string text = std::string("[") + part + "]\nx = [\n";
     for (std::size_t i = 0; i < count; ++i) text += "{ " + part + " = [\n";
     for (std::size_t i = 0; i < count; ++i) text += "] }\n";
     return text + "]\n";
@@ -121,7 +121,7 @@ TEST_CASE("the deepest tree that is let through is built, walked and freed") {
   // toml++ lets 256 values nest, an array and a table each.
   CHECK(parse_toml(nested(120)));
   CHECK_FALSE(parse_toml(nested(300)));
-  CHECK(line_of_error("a = " + std::string(500'000, '[')) == 1);
+  CHECK(line_of_error(std::string("a = ") + std::string(500'000, '[')) == 1);
 }
 
 TEST_CASE("no damage of one byte crashes the parser") {
@@ -145,8 +145,8 @@ TEST_CASE("no damage of one byte crashes the parser") {
 TEST_CASE("text is quoted as printable ASCII and cut") {
   CHECK(in_quotes("a b") == "\"a b\"");
   CHECK(in_quotes("\x1b\n\"\\\xc3") == "\"\\x1b\\x0a\\\"\\\\\\xc3\"");
-  CHECK(in_quotes(std::string(60, 'x')) == "\"" + std::string(60, 'x') + "\"");
-  CHECK(in_quotes(std::string(61, 'x')) == "\"" + std::string(60, 'x') + "...\"");
+  CHECK(in_quotes(std::string(60, 'x')) == std::string("\"") + std::string(60, 'x') + "\"");
+  CHECK(in_quotes(std::string(61, 'x')) == std::string("\"") + std::string(60, 'x') + "...\"");
 }
 
 }  // namespace penstock::control
