@@ -70,6 +70,11 @@ void settle(World& world, Session& session, kcp::Session& machine, std::uint32_t
   world.wheel.arm(place, TimerKind::machine, deadline);
 }
 
+// What a service has to hear, but could not in this turn: it came about behind the telling, by sending or by a service.
+bool is_untold(const Session& session, const kcp::Session& machine) {
+  return !session.announced || session.readable || machine.has_event();
+}
+
 // Visits each dirty session once and keeps those with work left on the list.
 bool send_sessions(World& world, Instant now) {
   std::uint32_t kept = 0;
@@ -88,7 +93,7 @@ bool send_sessions(World& world, Instant now) {
     kcp::Session& machine = world.sessions.machine(id.index());
     const Sent sent = send_session(world, *session, machine, now);
     settle(world, *session, machine, id.index(), now);
-    if (sent == Sent::nothing_left && !session->readable) continue;
+    if (sent == Sent::nothing_left && !is_untold(*session, machine)) continue;
     all = false;
     session->in_dirty_list = true;
     world.dirty.put(kept++, id);

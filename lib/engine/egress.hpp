@@ -2,7 +2,8 @@
 // batches go to the ports.
 //
 // An unproven session is never asked for more bytes than its credit. When blocks or room run out the session stays on the
-// list and is asked again in the next turn. Sessions that are over are retired here.
+// list and is asked again in the next turn. So does one whose service has yet to hear something, since sending and services
+// bring about events as well. Sessions that are over are retired here.
 #pragma once
 
 #include "base/time.hpp"

@@ -81,6 +81,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   if (session.state == SessionState::unproven) session.add_credit(packet.payload.length());
   if (scarce) packet.payload = world.small_blocks.compact(std::move(packet.payload), true);
   kcp::Session& machine = world.sessions.machine(id.index());
+  const std::uint64_t stored_before = world.machine_counters.segments_received;
   const kcp::Refusal refusal = machine.on_datagram(std::move(packet.payload), now);
   if (refusal == kcp::Refusal::none) ++world.stats.delivered;
   else world.drops.count(drop_reason_of(refusal));
@@ -90,7 +91,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   }
   if (!was_heard(refusal)) return;
   session.last_heard = now;
-  session.readable = true;
+  if (world.machine_counters.segments_received != stored_before) session.readable = true;
   world.mark_dirty(session, id);
 }
 

@@ -84,6 +84,8 @@ class Session {
   // The peer proved that it receives at its address, or we chose the address ourselves.
   bool proven() const { return proven_; }
   bool closed() const { return phase_ == Phase::closed; }
+  // poll_event() has something to tell; poll_transmit() brings about events, too.
+  bool has_event() const { return proven_event_ || writable_event_ || closed_event_; }
   // Closing or closed: send() takes nothing more.
   bool closing() const { return phase_ != Phase::open; }
   // Nothing queued, in flight, held or owed.
