@@ -43,6 +43,7 @@ ALLOWED = {
     ("lib/net/address.hpp", "heap"): "parse_… and to_string serve the configuration and reports, never a packet",
     ("lib/net/address.cpp", "heap"): "parse_… and to_string serve the configuration and reports, never a packet",
     ("lib/net/stack.hpp", "heap"): "the configuration as control read it, and one Impl, both before the first packet",
+    ("lib/net/stack.cpp", "heap"): "makes the Impl, and the list of groups for a port, both before the first packet",
     ("lib/session/listener.hpp", "heap"): "a listener's name as configured, before the first packet",
     ("lib/base/assert.cpp", "io"): "the last words of a process that is about to abort",
 }
