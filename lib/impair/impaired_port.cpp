@@ -50,21 +50,27 @@ std::uint32_t ImpairedPort::receive(std::uint16_t queue, std::span<net::RxFrame>
                                     Instant now) {
   forward(queue, drops, now);
   Link<net::RxFrame>& link = queues_[queue]->from_wire;
-  for (int burst = 0; burst < receive_bursts_max; ++burst) {
-    const std::uint32_t count = inner_.receive(queue, frames, drops, now);
-    for (net::RxFrame& frame : frames.first(count)) {
+  std::uint32_t given = 0;
+  const auto give_due = [&](std::size_t until) {
+    while (given < until) {
+      std::optional<net::RxFrame> frame = link.poll(now);
+      if (!frame) return;
+      frames[given++] = std::move(*frame);
+    }
+  };
+  std::array<net::RxFrame, burst_frames> burst;
+  for (int i = 0; i < receive_bursts_max; ++i) {
+    const std::uint32_t count = inner_.receive(queue, burst, drops, now);
+    for (net::RxFrame& frame : std::span(burst).first(count)) {
+      // A frame that is due makes room, so that a small queue without delay drops nothing of a burst.
+      if (link.full()) give_due(std::min<std::size_t>(given + 1, frames.size()));
       const Fate fate = link.offer(std::move(frame), now);
       if (fate == Fate::lost) drops.count(net::DropReason::impair_lost);
       if (fate == Fate::queue_full) drops.count(net::DropReason::impair_queue_full);
     }
-    if (count < frames.size()) break;
+    if (count < burst.size()) break;
   }
-  std::uint32_t given = 0;
-  while (given < frames.size()) {
-    std::optional<net::RxFrame> frame = link.poll(now);
-    if (!frame) break;
-    frames[given++] = std::move(*frame);
-  }
+  give_due(frames.size());
   return given;
 }
 
@@ -74,6 +80,7 @@ std::uint32_t ImpairedPort::send(std::uint16_t queue, std::span<net::TxFrame> fr
   forward(queue, drops, now);
   Link<net::TxFrame>& link = queues_[queue]->to_wire;
   for (net::TxFrame& frame : frames) {
+    if (link.full()) forward(queue, drops, now);
     const Fate fate = link.offer(std::move(frame), now);
     if (fate == Fate::lost) drops.count(net::DropReason::impair_tx_lost);
     if (fate == Fate::queue_full) drops.count(net::DropReason::impair_tx_queue_full);

@@ -128,7 +128,7 @@ void Link<Frame>::corrupt(Frame& frame) {
 
 template <class Frame>
 bool Link<Frame>::enqueue(Frame&& frame, Instant now) {
-  if (held_ == frames_.capacity()) return false;
+  if (full()) return false;
   Instant due = departure(bytes_of(frame), now) + impairment_.delay;
   if (impairment_.jitter > Duration()) due = due + Duration::us(rng_.between(0, impairment_.jitter.count_us()));
   due = later(due, last_due_);

@@ -55,6 +55,8 @@ class Link {
   // When poll() will have a frame.
   Instant next_deadline() const { return held_ == 0 ? Instant::never() : heap_[0].due; }
   std::uint32_t held() const { return held_; }
+  // The next frame that is offered will be dropped, unless one is polled before.
+  bool full() const { return held_ == frames_.capacity(); }
 
   // From now on these faults; what is under way keeps its time, and the queue its size.
   void change(const Impairment& impairment);

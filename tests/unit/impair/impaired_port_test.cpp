@@ -159,6 +159,17 @@ TEST_CASE("a full queue counts as impair_queue_full on receive and as impair_tx_
   CHECK(b.stub.sent[0].size() == 2);
 }
 
+TEST_CASE("a small queue without delay drops nothing of a burst") {
+  Bench b({.queue_frames = 2});
+  for (std::uint8_t i = 0; i < 20; ++i) b.stub.arrived[0].push_back(b.frame(i));
+  CHECK(b.receive(0, at(0)).size() == 20);
+  std::vector<net::TxFrame> burst(20);
+  for (net::TxFrame& frame : burst) frame.head = b.frame(1);
+  CHECK(b.port.send(0, burst, b.drops, at(0)) == 20);
+  CHECK(b.stub.sent[0].size() == 20);
+  CHECK(b.drops.total() == 0);
+}
+
 TEST_CASE("frames that the port has no room for wait in order and are lost to nobody") {
   Bench b({});
   b.stub.room = 3;
