@@ -17,6 +17,7 @@ constexpr std::uint32_t block_bytes = 2176;
 constexpr Duration backlog_step = Duration::us(20);
 constexpr std::uint32_t backlog_doublings = 6;
 constexpr std::uint32_t icmp_per_second = 20;
+constexpr std::uint32_t rx_ring_healed = 1024;
 
 net::InterfaceConfig interface_of(const Plan& plan, std::uint32_t number) {
   net::InterfaceConfig made;
@@ -145,7 +146,10 @@ Host::Host(const Plan& plan, std::uint32_t number, Book& book, SimPort::Transmit
   }
 }
 
-Host::~Host() = default;
+// A worker may hold blocks of another one's pool, so all of them end before any pool does.
+Host::~Host() {
+  for (const auto& core : cores_) core->worker.reset();
+}
 
 bool Host::has_records(std::uint32_t worker) const {
   for (std::uint32_t from = 0; from < plan_.workers; ++from) {
@@ -232,22 +236,26 @@ void Host::keep_back(std::uint32_t blocks) {
   for (const auto& core : cores_) core->pool.keep_back(blocks);
 }
 
-void Host::ask(Command::Kind kind) {
-  for (const auto& core : cores_) {
-    require(core->mailbox.commands.push({.kind = kind}), "a mailbox was full though its worker answers every turn");
-  }
+void Host::drain(Instant now) {
+  for (const auto& core : cores_) core->worker->drain(now);
+}
+
+void Host::stop(Instant now) {
+  for (const auto& core : cores_) core->worker->stop(now);
 }
 
 void Host::heal() {
   keep_back(0);
   port_->set_tx_room(~0u);
   port_->set_link(true);
+  port_->set_rx_ring(rx_ring_healed);
   port_->steer_to(~0u);
+  for (const auto& core : cores_) {
+    require(core->mailbox.commands.push({.kind = Command::Kind::sessions}), "a mailbox was full that nobody had used");
+  }
   if (impaired_ == nullptr) return;
-  impair::Impairment clean;
-  clean.delay = plan_.port->delay;
-  clean.queue_frames = plan_.port->queue_frames;
-  impaired_->change(clean);
+  // Without delay nothing waits, so its small queue is no bottleneck any more.
+  impaired_->change({});
 }
 
 void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }
@@ -258,6 +266,24 @@ bool Host::quiet() const {
     if (impaired_ != nullptr && !impaired_->next_deadline(static_cast<std::uint16_t>(i)).is_never()) return false;
   }
   return true;
+}
+
+std::string Host::leftovers() const {
+  std::string text;
+  for (std::uint32_t i = 0; i < cores_.size(); ++i) {
+    const World& world = cores_[i]->worker->world();
+    if (!cores_[i]->worker->quiet()) text += fmt::format(" host {} worker {}: not quiet", number_, i);
+    for (std::uint32_t k = 0; k < world.sessions.capacity(); ++k) {
+      if (!world.sessions.is_open(k)) continue;
+      const Session& session = world.sessions[k];
+      text += fmt::format(" host {} worker {}: conversation {:x} of listener {} in state {}, last heard at {}, deadline {}",
+                          number_, i, session.conv, session.listener, static_cast<int>(session.state),
+                          session.last_heard.count_us(), session.deadline.count_us());
+    }
+    if (port_->has_frames(static_cast<std::uint16_t>(i))) text += fmt::format(" host {} queue {} has frames", number_, i);
+    if (has_records(i)) text += fmt::format(" host {} worker {} has records", number_, i);
+  }
+  return text;
 }
 
 void Host::check_empty(Instant now) {

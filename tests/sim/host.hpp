@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/arena.hpp"
@@ -43,13 +44,17 @@ class Host {
   // Faults.
   void stall(std::uint32_t worker, Instant until);
   void keep_back(std::uint32_t blocks);
-  void ask(Command::Kind kind);
+  void drain(Instant now);
+  void stop(Instant now);
+  // Ends the faults, and asks each worker for a page of its sessions.
   void heal();
   // Keeps a block of the first worker's pool for good: a leak for check tests.
   void leak_block();
 
   // No session, nothing to send, nothing received and not taken in.
   bool quiet() const;
+  // What is left, in words: for the sentence of a world that does not end.
+  std::string leftovers() const;
   // Checks that every table is empty and every memory as it was at the start; adds what was counted to the coverage.
   void check_empty(Instant now);
   // Ends the workers, then checks that every block came home.

@@ -78,7 +78,7 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   options.stall_timeout_ms = draw(rng, 4000, 15'000);
   options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
   options.dead_link = gentle ? std::uint8_t{60} : static_cast<std::uint8_t>(rng.between(3, 30));
-  if (gentle) options.stall_timeout_ms = 120'000;
+  if (gentle) options.stall_timeout_ms = options.linger_ms = 120'000;
   return options;
 }
 
@@ -105,7 +105,7 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
   host.blocks = 2048;
   host.turn = Duration::us(rng.between(5, 60));
   host.node.workers = host.workers;
-  host.node.sessions_max = tight && one_in(rng, 2) ? draw(rng, 2, 8) : 256;
+  host.node.sessions_max = tight && is_server && one_in(rng, 2) ? draw(rng, 2, 8) : 256;
   host.node.burst = draw(rng, 1, 64);
   host.node.copy_break = one_in(rng, 2) ? draw(rng, 0, 600) : 0xffffffff;
   host.node.memory = {.small_blocks = {{2048, 512, 512}}, .window_bytes = 2 << 20, .chunks = 2048};

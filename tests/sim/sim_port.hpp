@@ -43,6 +43,8 @@ class SimPort final : public Port {
   // The transmit ring takes at most so many frames a call from now on.
   void set_tx_room(std::uint32_t frames) { tx_room_ = frames; }
   void set_link(bool up) { link_up_ = up; }
+  // A receive ring holds so many frames from now on.
+  void set_rx_ring(std::uint32_t frames) { rx_ring_ = frames; }
   // Every frame goes to this queue from now on; beyond the queues: as planned.
   void steer_to(std::uint32_t queue) { steer_to_ = queue; }
   // Lets go of what lies in the rings: the host is being switched off.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/broken.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 // A world that had too few datagrams begins its conversations once more, so often at the most.
 constexpr std::uint32_t refills_max = 60;
 // Virtual time may stand still for so many steps, while several things happen in one microsecond.
+// The same as draw_plan() gives, counted from the last time that conversations began.
+constexpr Duration patience = Duration::seconds(120);
 constexpr std::uint32_t steps_per_instant_max = 10'000;
 constexpr Duration flood_lasts = Duration::ms(180);
 constexpr std::uint32_t flood_step_frames = 24;
@@ -89,7 +92,7 @@ Instant Simulation::next_event() const {
 // One instant of the world: what is due happens, in a fixed order.
 void Simulation::step() {
   const Instant next = later(next_event(), now_);
-  require(!next.is_never(), "nothing will ever happen again in this world, though it is not over");
+  if (next.is_never()) throw Broken("nothing will ever happen again in this world, though it is not over:" + leftovers());
   now_ = next;
   play_episodes();
   if (now_ >= flood_at_) flood();
@@ -107,10 +110,23 @@ void Simulation::play_episodes() {
     if (turn.begins) begin(episode);
     else end(episode);
   }
+  if (!waiting_.empty() && !must_wait(*waiting_.front())) {
+    for (const Episode* episode : std::exchange(waiting_, {})) begin(*episode);
+  }
   if (!healed_ && now_ >= plan_.heal) heal();
 }
 
+// What ends conversations for good waits until the world has seen enough.
+bool Simulation::must_wait(const Episode& e) const {
+  const bool ends = e.kind == Fault::vanish || e.kind == Fault::drain || e.kind == Fault::stop;
+  return ends && coverage_.datagrams < datagrams_min;
+}
+
 void Simulation::begin(const Episode& e) {
+  if (must_wait(e)) {
+    waiting_.push_back(&e);
+    return;
+  }
   Host& host = *hosts_[e.host];
   trace_.fault(now_, e.host, fault_names[static_cast<std::size_t>(e.kind)], e.amount);
   switch (e.kind) {
@@ -136,9 +152,10 @@ void Simulation::begin(const Episode& e) {
     case Fault::drain:
     case Fault::stop:
       for (std::uint32_t i = 0; i < hosts_.size(); ++i) {
-        if (plan_.hosts[i].is_server) hosts_[i]->ask(e.kind == Fault::drain ? Command::Kind::drain : Command::Kind::stop);
+        if (!plan_.hosts[i].is_server) continue;
+        if (e.kind == Fault::drain) hosts_[i]->drain(now_);
+        else hosts_[i]->stop(now_);
       }
-      stopped_ = true;
       break;
     default:
       throw Broken("an episode of a kind that has no beginning");
@@ -194,13 +211,15 @@ void Simulation::heal() {
 
 // Begins all conversations once more under new numbers when too few datagrams were sent.
 bool Simulation::refill() {
-  if (coverage_.datagrams >= datagrams_min || stopped_ || refills_ == refills_max) return false;
+  if (coverage_.datagrams >= datagrams_min) return false;
+  require(refills_ < refills_max, "a world never came to enough datagrams");
   ++refills_;
+  plan_.give_up = later(plan_.give_up, now_ + patience);
   for (Conversation again : plan_.conversations) {
     again.conv = (again.conv & 0xffff) | ((again.conv + (refills_ << 16)) & 0x7fff0000);
     if (book_.find(again.conv) != nullptr) continue;
     again.start = now_ + Duration::ms(1);
-    if (!vanished_[again.client]) book_.add(again);
+    book_.add(again);
   }
   return true;
 }
@@ -222,19 +241,25 @@ void Simulation::live_until_closed() {
   }
 }
 
+std::string Simulation::leftovers() const {
+  std::string text;
+  for (const auto& host : hosts_) text += host->leftovers();
+  return text;
+}
+
 // The servers' sessions end by their timeouts, and what is under way arrives.
 void Simulation::live_until_empty() {
-  Duration patience = Duration::seconds(40);
+  Duration longest = Duration::seconds(40);
   for (const HostPlan& host : plan_.hosts) {
-    patience = std::max(patience, Duration::seconds(40) + host.limits.idle_timeout + host.limits.half_open_timeout);
+    longest = std::max(longest, Duration::seconds(40) + host.limits.idle_timeout + host.limits.half_open_timeout);
   }
-  const Instant over = now_ + patience;
+  const Instant over = now_ + longest;
   const auto quiet = [this] {
     return network_.held() == 0 && std::ranges::all_of(hosts_, [](const auto& host) { return host->quiet(); });
   };
   while (!quiet()) {
     step();
-    require(now_ <= over, "sessions or frames were left long after every client had closed");
+    if (now_ > over) throw Broken("sessions or frames are left long after every client had closed:" + leftovers());
   }
 }
 
@@ -258,7 +283,6 @@ Coverage Simulation::run() {
   live_until_closed();
   check_conversations();
   live_until_empty();
-  require(coverage_.datagrams >= datagrams_min || stopped_ || refills_ == refills_max, "too few datagrams for a world");
   for (const auto& host : hosts_) host->check_empty(now_);
   for (const auto& host : hosts_) host->switch_off();
   network_.count_faults(coverage_);

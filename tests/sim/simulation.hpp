@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sim/book.hpp"
@@ -55,6 +56,7 @@ class Simulation {
   void step();
   Instant next_event() const;
   void play_episodes();
+  bool must_wait(const Episode& episode) const;
   void begin(const Episode& episode);
   void end(const Episode& episode);
   void flood();
@@ -63,6 +65,7 @@ class Simulation {
   void live_until_closed();
   void live_until_empty();
   void check_conversations() const;
+  std::string leftovers() const;
 
   Plan plan_;
   Sabotage sabotage_;
@@ -76,10 +79,10 @@ class Simulation {
   std::vector<bool> vanished_;
   std::vector<Turn> turns_;        // by time
   std::size_t next_turn_ = 0;
+  std::vector<const Episode*> waiting_;  // endings whose time came before the world had seen enough
   Instant now_;
   Instant flood_at_ = Instant::never();
   bool healed_ = false;
-  bool stopped_ = false;           // a server was drained or stopped: new conversations would be refused
   std::uint32_t refills_ = 0;
 };
 
