@@ -19,9 +19,11 @@ bool may_open(std::span<const std::uint8_t> datagram, std::uint32_t conv) {
   return false;
 }
 
-// What crosses must be held by nobody else, and its pool must bear being given back to from another core.
+// What crosses must be held by nobody else, and its pool must bear being given back to from another core. A port may have
+// larger buffers than ours.
 bool make_unique(World& world, Segment& payload) {
   if (payload.unique()) return true;
+  if (payload.length() > world.parts.blocks.block_bytes()) return false;
   Block* block = world.parts.blocks.allocate();
   if (block == nullptr) return false;
   Segment copy = Segment::adopt(block, 0, payload.length());

@@ -210,6 +210,17 @@ StatsSnapshot Rig::snapshot(std::uint32_t index) {
   return s;
 }
 
+std::string Rig::dropped_since(const StatsSnapshot& before, std::uint32_t index) {
+  std::string text;
+  for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
+    const std::uint64_t moved = world(index).drops.of(static_cast<net::DropReason>(i)) - before.drops[i];
+    if (moved == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += std::string(net::drop_reason_names[i]) + " " + std::to_string(moved);
+  }
+  return text;
+}
+
 void Rig::check() {
   for (std::uint32_t i = 0; i < seats.size(); ++i) {
     const StatsSnapshot s = snapshot(i);

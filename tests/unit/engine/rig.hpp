@@ -104,6 +104,8 @@ class Rig {
   const WorkerStats& stats(std::uint32_t index = 0) { return world(index).stats; }
   std::uint64_t drops(net::DropReason reason, std::uint32_t index = 0) { return world(index).drops.of(reason); }
   StatsSnapshot snapshot(std::uint32_t index = 0);
+  // The drop rows that moved since `before`, with how far: "kcp_too_short 1".
+  std::string dropped_since(const StatsSnapshot& before, std::uint32_t index = 0);
   void check();
   // Ends the workers and checks that no buffer is lost.
   void finish();
