@@ -32,6 +32,8 @@ Sent send_one(World& world, Session& session, kcp::Session& machine, Instant now
   OutDatagram out(head, net::headroom_bytes, room, world.config.copy_break);
   if (!machine.poll_transmit(out, now)) {
     world.spare_head = out.take_head().detach();
+    // It wanted to send, so what it lacks is credit.
+    if (session.state == SessionState::unproven) ++world.stats.credit_waits;
     return Sent::nothing_left;
   }
   const bool paid = session.spend_credit(out.size());
@@ -61,11 +63,7 @@ void settle(World& world, Session& session, kcp::Session& machine, std::uint32_t
     machine.keep(world.parts.blocks.available() < world.parts.blocks.capacity() / 4);
   }
   Instant deadline = machine.next_deadline();
-  if (deadline <= now) {
-    const bool waits = session.state == SessionState::unproven;
-    if (waits) ++world.stats.credit_waits;
-    deadline = waits ? Instant::never() : now + retry_after;
-  }
+  if (deadline <= now) deadline = session.state == SessionState::unproven ? Instant::never() : now + retry_after;
   session.deadline = deadline;
   world.wheel.arm(place, TimerKind::machine, deadline);
 }
