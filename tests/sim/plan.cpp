@@ -203,7 +203,7 @@ void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
   EpisodeWriter writer(parent, plan);
   Rng& rng = writer.rng();
   if (one_in(rng, 3)) writer.draw_some(Fault::lcore_stall, 12, 1, 200);
-  if (one_in(rng, 4)) writer.draw_some(Fault::tx_ring_full, 8, 1, 60);
+  if (one_in(rng, 4)) writer.draw_some(Fault::tx_ring_full, 8, 1, 300);
   if (plan.dry_pools) writer.draw_some(Fault::pool_dry, 10, 1, 1500);
   if (plan.gentle) return;
   if (one_in(rng, 3)) writer.draw_some(Fault::partition, 4, 100, 8000);

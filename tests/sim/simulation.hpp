@@ -43,6 +43,7 @@ class Simulation {
   // Lives the world through. Throws Broken.
   Coverage run();
   std::uint64_t trace_hash() const { return trace_.hash(); }
+  std::uint64_t trace_events() const { return trace_.events(); }
 
  private:
   // An episode's beginning or end.
