@@ -2,7 +2,10 @@
 // books balance as told, and that the largest replies stay within the limits of DPDK's telemetry.
 #include "control/stats_report.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -194,6 +197,22 @@ TEST_CASE("the largest replies stay within the socket's limits") {
   CHECK(number(reply, "addresses_count") == 5'000);
   CHECK(std::get<std::vector<std::string>>(*reply.find("addresses")).size() == 16);
   CHECK(std::get<std::vector<std::string>>(*reply.find("listeners")).size() == listeners_max);
+}
+
+TEST_CASE("the documentation tells every name") {
+  std::ifstream file(PENSTOCK_SOURCE_DIR "/docs/telemetry.md");
+  REQUIRE(file);
+  const std::string document{std::istreambuf_iterator<char>(file), {}};
+  const StatsSnapshot s;
+  const std::vector<StatsSnapshot> one(1);
+  for (const Reply& reply :
+       {report_info(NodeInfo{}, 0), report_worker(s), report_listener("", 0, one), report_histogram(Histogram{}),
+        report_sessions(Answer{}, Addresses::shown), report_session(SessionReport{}, Addresses::shown)}) {
+    for (const Reply::Entry& entry : reply.entries()) {
+      INFO(entry.name);
+      CHECK(document.find(std::string("`").append(entry.name).append("`")) != std::string::npos);
+    }
+  }
 }
 
 }  // namespace penstock::control
