@@ -23,13 +23,16 @@ constexpr std::uint32_t rx_buffer_step_bytes = 1024;
 
 std::string error_text(int code) { return rte_strerror(code < 0 ? -code : code); }
 
-Sentence refuse(const std::string& device, const std::string& fault) { return Sentence("The port " + device + " " + fault + "."); }
+Sentence refuse(const std::string& device, const std::string& fault) {
+  return Sentence("The port " + device + " " + fault + ".");
+}
 
 std::string names_of_present() {
   std::string names;
   for (std::uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; ++port_id) {
     char name[RTE_ETH_NAME_MAX_LEN] = {};
-    if (rte_eth_dev_is_valid_port(port_id) != 0 && rte_eth_dev_get_name_by_port(port_id, name) == 0) names += (names.empty() ? "" : ", ") + std::string(name);
+    if (rte_eth_dev_is_valid_port(port_id) == 0 || rte_eth_dev_get_name_by_port(port_id, name) != 0) continue;
+    names += (names.empty() ? "" : ", ") + std::string(name);
   }
   return names.empty() ? "none at all" : names;
 }
@@ -201,7 +204,9 @@ void describe(const Device& device, const PortSettings& settings, const rte_eth_
                                   ? "Received UDP checksums are verified in software, and the other side must fill them."
                                   : "The port verifies no UDP checksums: software does.");
   }
-  if (settings.checksum_offload && !report.tx_udp_checksum) report.notes.emplace_back("The port makes no UDP checksums: software does.");
+  if (settings.checksum_offload && !report.tx_udp_checksum) {
+    report.notes.emplace_back("The port makes no UDP checksums: software does.");
+  }
   if (settings.link_payload && !report.links_payload) {
     report.notes.emplace_back("The port sends no frames of several parts: payload is copied behind its headers.");
   }

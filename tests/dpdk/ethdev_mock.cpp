@@ -57,4 +57,11 @@ int rte_eth_dev_rss_reta_query(uint16_t port_id, struct rte_eth_rss_reta_entry64
   return in_force != nullptr && in_force->reta_query ? in_force->reta_query(reta, code) : code;
 }
 
+int rte_eth_tx_queue_setup(uint16_t port_id, uint16_t queue, uint16_t descriptors, unsigned int socket,
+                           const struct rte_eth_txconf* conf) {
+  static const auto real = library(&rte_eth_tx_queue_setup, "rte_eth_tx_queue_setup");
+  if (in_force != nullptr && in_force->tx_queue) in_force->tx_queue(descriptors, conf->offloads);
+  return real(port_id, queue, descriptors, socket, conf);
+}
+
 }  // extern "C"

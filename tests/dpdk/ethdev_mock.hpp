@@ -6,6 +6,7 @@
 
 #include <rte_ethdev.h>
 
+#include <cstdint>
 #include <functional>
 
 namespace penstock::nic::test {
@@ -22,6 +23,8 @@ class EthdevMock {
   std::function<int(rte_eth_rss_conf&, int)> hash_conf;  // after rte_eth_dev_rss_hash_conf_get; returns its result
   std::function<int()> reta_update;                      // instead of rte_eth_dev_rss_reta_update
   std::function<int(rte_eth_rss_reta_entry64*, int)> reta_query;  // after rte_eth_dev_rss_reta_query
+  // Before rte_eth_tx_queue_setup: the descriptors and the offloads that the queue is set up with.
+  std::function<void(std::uint16_t, std::uint64_t)> tx_queue;
 };
 
 }  // namespace penstock::nic::test

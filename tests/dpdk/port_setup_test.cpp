@@ -91,7 +91,8 @@ TEST_CASE("port_setup: too few random bytes for the key are refused") {
 TEST_CASE("port_setup: a device that is not there is named beside those that are") {
   const std::string sentence = fault(settings_for("net_memif7"), Pools(1));
   CHECK_THAT(sentence, Catch::Contains("net_memif7") && Catch::Contains("net_null0, net_ring0"));
-  CHECK_THAT(port_limits(settings_for("0000:ff:00.0")).error(), Catch::Contains("0000:ff:00.0") && Catch::Contains("net_null0"));
+  CHECK_THAT(port_limits(settings_for("0000:ff:00.0")).error(),
+             Catch::Contains("0000:ff:00.0") && Catch::Contains("net_null0"));
 }
 
 TEST_CASE("port_setup: too few queues are refused with both numbers") {
@@ -108,7 +109,8 @@ TEST_CASE("port_setup: an mtu that device or buffers do not bear is refused") {
   CHECK_THAT(fault(settings, Pools(1)), Catch::Contains(device.name()) && Catch::Contains("mtu") && Catch::Contains("67"));
   settings.mtu = 9000;
   CHECK_THAT(fault(settings, Pools(1)),
-             Catch::Contains(device.name()) && Catch::Contains("mtu of 9000") && Catch::Contains("9154") && Catch::Contains("2176"));
+             Catch::Contains(device.name()) && Catch::Contains("mtu of 9000") && Catch::Contains("9154") &&
+                 Catch::Contains("2176"));
   // The last that fits: 2,176 - 128 headroom - 26 of frame.
   settings.mtu = 2023;
   CHECK_FALSE(fault(settings, Pools(1)).empty());
@@ -200,6 +202,44 @@ TEST_CASE("port_setup: checksums are asked for by capability, but virtio's only 
   CHECK(started->report.rx_rss_hash);
   CHECK(started->info.traits.tx_udp_checksum == (tx_expected != 0));
   CHECK(started->info.traits.tx_ip_checksum == (tx_expected != 0));
+  stop_port(started->port_id);
+}
+
+TEST_CASE("port_setup: FAST_FREE stays off even where it is the driver's default") {
+  Vdev device("net_null", "");
+  EthdevMock mock;
+  mock.info = [](rte_eth_dev_info& info) {
+    info.tx_offload_capa |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    info.tx_queue_offload_capa |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    info.default_txconf.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  };
+  std::vector<std::uint64_t> offloads;
+  mock.tx_queue = [&](std::uint16_t, std::uint64_t asked) { offloads.push_back(asked); };
+  CHECK(fault(settings_for(device.name()), Pools(2)) == "");
+  CHECK(offloads == std::vector<std::uint64_t>{0, 0});
+}
+
+TEST_CASE("port_setup: descriptors are adjusted to the device's limits, and the report says to what") {
+  Vdev device("net_null", "");
+  EthdevMock mock;
+  mock.info = [](rte_eth_dev_info& info) {
+    info.rx_desc_lim = {.nb_max = 512, .nb_min = 64, .nb_align = 32, .nb_seg_max = 0, .nb_mtu_seg_max = 0};
+    info.tx_desc_lim = {.nb_max = 4096, .nb_min = 64, .nb_align = 128, .nb_seg_max = 8, .nb_mtu_seg_max = 8};
+  };
+  std::vector<std::uint16_t> descriptors;
+  mock.tx_queue = [&](std::uint16_t asked, std::uint64_t) { descriptors.push_back(asked); };
+  PortSettings settings = settings_for(device.name());
+  settings.tx_descriptors = 1000;
+  const auto limits = port_limits(settings);
+  REQUIRE(limits.has_value());
+  CHECK(limits->rx_descriptors == 512);
+  CHECK(limits->tx_descriptors == 1024);
+  Pools pools(1);
+  const auto started = start_port(settings, pools.raw);
+  REQUIRE(started.has_value());
+  CHECK(started->report.rx_descriptors == 512);
+  CHECK(started->report.tx_descriptors == 1024);
+  CHECK(descriptors == std::vector<std::uint16_t>{1024});
   stop_port(started->port_id);
 }
 

@@ -112,7 +112,8 @@ Seen pass(End& from, DpdkPort& sender, DpdkPort& receiver, std::uint32_t wanted)
 TEST_CASE("vhost: sums arrive full unasked, partial and marked when asked for, both ways") {
   const bool host_trusts = GENERATE(false, true);
   const bool guest_trusts = GENERATE(false, true);
-  const std::string directory = std::filesystem::temp_directory_path() / fresh_name("penstock-vhost-" + std::to_string(getpid()) + "-");
+  const std::string directory =
+      std::filesystem::temp_directory_path() / fresh_name("penstock-vhost-" + std::to_string(getpid()) + "-");
   std::filesystem::create_directory(directory);
   End host;
   End guest;
