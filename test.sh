@@ -98,7 +98,7 @@ cases_of() {
                 if ($i == "failed") failed += $(i - 1)
             }
         }
-        /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+        /^([a-z]+: )?[0-9]+ passed, [0-9]+ failed$/ { passed += $(NF - 3); failed += $(NF - 1) }
         END { print passed + 0, failed + 0 }' "$1"
 }
 

@@ -135,7 +135,8 @@ def first_line(tree):
         if not re.match(r"// \S.{15,}", tree.text(path)):
             yield Violation(path, 1, "first_line", "the first line tells what the file is for: // Name: …")
     for path, _ in tree.scripts():
-        second = (tree.text(path).split("\n") + ["", ""])[1]
+        # JavaScript's 'use strict' has to be a script's first statement, but nothing forbids it above the comment.
+        second = tree.text(path).replace("'use strict';\n", "").partition("\n")[2]
         if not re.match(r'(#|//|""") ?\S.{15,}', second):
             yield Violation(path, 2, "first_line", "the line below the shebang tells what the script does")
     for path in tree.under("lib/", "app/", "tests/", ends=(".hpp",)):

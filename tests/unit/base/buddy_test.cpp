@@ -137,6 +137,34 @@ TEST_CASE("a thousand small blocks given back in any order make one large one ag
   }
 }
 
+TEST_CASE("the block given back last is taken first, whole", "[buddy]") {
+  Region region(64 * cell_bytes);
+  void* first = region.buddy.take(1'000);
+  void* second = region.buddy.take(1'000);
+  region.buddy.give(first, 1'000);
+  region.buddy.give(second, 1'000);
+  CHECK(region.buddy.in_use_bytes() == 0);
+  CHECK(region.buddy.take(1'024) == second);
+  CHECK(region.buddy.take(600) == first);
+}
+
+TEST_CASE("blocks kept whole melt when a request finds nothing else", "[buddy]") {
+  Region region(64 * cell_bytes);
+  std::vector<void*> blocks;
+  while (void* block = region.buddy.take(1)) blocks.push_back(block);
+  REQUIRE(blocks.size() == 64);
+  // Fewer than are kept of an order, so that all of them are.
+  static_assert(BuddyMemory::warm_max >= 32);
+  for (std::size_t i = 0; i < 32; ++i) {
+    region.buddy.give(blocks.back(), 1);
+    blocks.pop_back();
+  }
+  void* large = region.buddy.take(32 * cell_bytes);
+  CHECK(region.buddy.take(1) == nullptr);
+  REQUIRE(large != nullptr);
+  region.buddy.give(large, 32 * cell_bytes);
+}
+
 TEST_CASE("a region that is no power of two is used to its last cell", "[buddy]") {
   Region region(13 * cell_bytes + 100);
   CHECK(region.buddy.capacity_bytes() == 13 * cell_bytes);
