@@ -19,8 +19,8 @@ namespace penstock {
 class BuddyMemory {
  public:
   static constexpr std::size_t smallest_bytes = 256;
-  static constexpr std::uint32_t orders = 16;     // 256 B … 8 MiB
-  static constexpr std::uint32_t warm_max = 32;   // blocks of each order that are kept whole
+  static constexpr std::uint32_t orders = 16;    // 256 B … 8 MiB
+  static constexpr std::uint32_t warm_max = 32;  // blocks of each order that are kept whole
 
   // Manages `bytes` rounded down to whole smallest blocks.
   BuddyMemory(Arena& arena, std::size_t bytes);
@@ -56,7 +56,7 @@ class BuddyMemory {
   std::uint32_t count_ = 0;             // smallest blocks in the region
   std::span<std::uint8_t> free_order_;  // per smallest block: order + 1 where a free block starts, else 0
   std::array<FreeBlock*, orders> free_{};
-  std::array<FreeBlock*, orders> warm_{};          // singly chained, the last one given back first
+  std::array<FreeBlock*, orders> warm_{};  // singly chained, the last one given back first
   std::array<std::uint8_t, orders> warm_count_{};
   std::size_t in_use_ = 0;
 };

@@ -6,8 +6,7 @@
 
 namespace penstock {
 
-Congestion::Congestion(Kind kind, std::uint32_t mss)
-    : kind_(kind), mss_(static_cast<std::uint16_t>(mss)), incr_(mss) {
+Congestion::Congestion(Kind kind, std::uint32_t mss) : kind_(kind), mss_(static_cast<std::uint16_t>(mss)), incr_(mss) {
   PENSTOCK_ASSERT(mss > 0 && mss <= std::numeric_limits<std::uint16_t>::max());
 }
 

@@ -47,10 +47,10 @@ class Congestion {
   static constexpr std::uint32_t ssthresh_min = 2;  // segments, also what it starts with
 
   Kind kind_;
-  std::uint16_t mss_;                     // bytes
-  std::uint32_t cwnd_ = 1;                // segments
+  std::uint16_t mss_;                      // bytes
+  std::uint32_t cwnd_ = 1;                 // segments
   std::uint32_t ssthresh_ = ssthresh_min;  // segments
-  std::uint32_t incr_;                    // bytes; cwnd_ follows it in congestion avoidance
+  std::uint32_t incr_;                     // bytes; cwnd_ follows it in congestion avoidance
 };
 static_assert(sizeof(Congestion) == 16);
 

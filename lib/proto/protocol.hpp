@@ -41,10 +41,10 @@ constexpr std::string_view name_of(CloseReason reason) { return close_reason_nam
 
 // What became of send(): all or nothing.
 enum class SendResult : std::uint8_t {
-  accepted,     // the machine took the whole message; the queue passed in is empty now
-  full,         // no room or memory now; nothing was taken, a `writable` event will tell when to try again
-  too_large,    // the message can never be sent: more fragments than the protocol, or the peer, allows
-  closed,       // the session is closing or closed
+  accepted,   // the machine took the whole message; the queue passed in is empty now
+  full,       // no room or memory now; nothing was taken, a `writable` event will tell when to try again
+  too_large,  // the message can never be sent: more fragments than the protocol, or the peer, allows
+  closed,     // the session is closing or closed
 };
 
 // Some bytes in order. In message mode only whole messages are handed out, segment by segment.

@@ -12,10 +12,10 @@
 namespace penstock::kcp {
 
 struct Environment {
-  Options options;        // validated
-  BuddyMemory& memory;    // rings of slots and lists of ACKs, taken on first use and returned when drained
-  SmallBlocks& blocks;    // where payload that is kept goes
-  Rng& rng;               // secret stamp origins and the stamps of proof pings
+  Options options;      // validated
+  BuddyMemory& memory;  // rings of slots and lists of ACKs, taken on first use and returned when drained
+  SmallBlocks& blocks;  // where payload that is kept goes
+  Rng& rng;             // secret stamp origins and the stamps of proof pings
   Counters& counters;
 };
 

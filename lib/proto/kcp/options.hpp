@@ -19,27 +19,29 @@ struct OptionFault {
 
 struct Options {
   static constexpr std::uint32_t header_bytes = 24;
-  static constexpr std::uint32_t window_max = 32'768;       // segments, either direction
-  static constexpr std::uint32_t receive_window_min = 128;  // ikcp raises smaller ones, so that a message's fragments fit
-  static constexpr std::uint32_t fragments_max = 255;       // the field `frg` is one byte and counts down to 0
+  static constexpr std::uint32_t window_max = 32'768;  // segments, either direction
+  static constexpr std::uint32_t receive_window_min =
+      128;                                             // ikcp raises smaller ones, so that a message's fragments fit
+  static constexpr std::uint32_t fragments_max = 255;  // the field `frg` is one byte and counts down to 0
 
-  std::uint8_t nodelay = 0;         // 0: timeouts double, 1: grow by half, 2: grow by half of the session's RTO
-  bool stream = false;              // true: bytes without message borders, small writes share a segment
+  std::uint8_t nodelay = 0;           // 0: timeouts double, 1: grow by half, 2: grow by half of the session's RTO
+  bool stream = false;                // true: bytes without message borders, small writes share a segment
   bool no_congestion_window = false;  // `nc`: only the two windows bound what is in flight
-  bool fastack_conserve = false;    // count a skip only when the ACK answers a transmission no older (ikcp 2.0)
-  std::uint8_t resend = 0;          // skips by later ACKs that trigger a fast resend; 0: never
-  std::uint8_t fastack_limit = 5;   // transmissions of a segment up to which it may be resent fast; 0: no limit
-  std::uint8_t dead_link = 20;      // transmissions of one segment at which the link counts as dead, 2 … 255
-  std::uint16_t mtu = 1400;         // bytes of a datagram without UDP, IP and envelope, 50 … 9000
-  std::uint32_t interval_ms = 100;  // 10 … 5000; a term of the RTO only, since nothing here ticks
-  std::uint32_t snd_wnd = 32;       // segments in flight at most, 1 … 32,768
-  std::uint32_t rcv_wnd = 128;      // segments held at most, 1 … 32,768; below 128 it acts as 128, as in ikcp
+  bool fastack_conserve = false;      // count a skip only when the ACK answers a transmission no older (ikcp 2.0)
+  std::uint8_t resend = 0;            // skips by later ACKs that trigger a fast resend; 0: never
+  std::uint8_t fastack_limit = 5;     // transmissions of a segment up to which it may be resent fast; 0: no limit
+  std::uint8_t dead_link = 20;        // transmissions of one segment at which the link counts as dead, 2 … 255
+  std::uint16_t mtu = 1400;           // bytes of a datagram without UDP, IP and envelope, 50 … 9000
+  std::uint32_t interval_ms = 100;    // 10 … 5000; a term of the RTO only, since nothing here ticks
+  std::uint32_t snd_wnd = 32;         // segments in flight at most, 1 … 32,768
+  std::uint32_t rcv_wnd = 128;        // segments held at most, 1 … 32,768; below 128 it acts as 128, as in ikcp
   std::uint32_t send_queue_segments_max = 256;  // segments that wait unsent, 256 … 32,768
   std::uint32_t rto_initial_ms = 200;           // before the first sample
   std::uint32_t rto_min_ms = 100;               // with nodelay 0
   std::uint32_t rto_min_nodelay_ms = 30;        // with nodelay 1 and 2
   std::uint32_t rto_max_ms = 60'000;
-  std::uint32_t probe_initial_ms = 7'000;    // the first question about a shut window; each further wait is 1.5 times as long
+  std::uint32_t probe_initial_ms =
+      7'000;  // the first question about a shut window; each further wait is 1.5 times as long
   std::uint32_t probe_max_ms = 120'000;      // up to this
   std::uint32_t stall_timeout_ms = 120'000;  // a window shut for so long, with data waiting, ends the session
   std::uint32_t linger_ms = 30'000;          // how long a graceful close may take to deliver what is queued

@@ -53,11 +53,11 @@ class Probe {
   std::uint32_t wait_ms_ = 0;              // the present wait between two WASKs
   Seq32 ping_sn_;
   Stamp32 ping_stamp_;
-  Seq32 answer_sn_;        // sn and ts of the peer's ping; valid while answer_owed_
+  Seq32 answer_sn_;  // sn and ts of the peer's ping; valid while answer_owed_
   Stamp32 answer_stamp_;
   bool wask_owed_ = false;
   bool wins_owed_ = false;
-  bool pinged_ = false;        // a ping was made; ping_sn_ and ping_stamp_ are valid
+  bool pinged_ = false;  // a ping was made; ping_sn_ and ping_stamp_ are valid
   bool ping_allowed_ = false;
   bool answer_owed_ = false;
 };

@@ -75,9 +75,7 @@ void Receiver::release(Environment& env) {
   reopened_ = false;
 }
 
-bool Receiver::held(Seq32 sn) const {
-  return sn.within(deliver_, end_) && ring_[sn].present;
-}
+bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && ring_[sn].present; }
 
 // Within a message frg counts down by one; behind its last fragment anything may begin.
 bool Receiver::follows(std::uint8_t fragment, std::uint8_t next) { return fragment == 0 || next + 1 == fragment; }

@@ -67,12 +67,12 @@ class Receiver {
   void skip_empty(Environment& env);
 
   SlotRing<ReceiveSlot> ring_;
-  Seq32 deliver_;                       // next segment to hand out
-  Seq32 next_;                          // next segment expected in order: una
-  Seq32 end_;                           // behind the latest segment held
-  Seq32 fresh_;                         // nothing before it came since the last keep()
-  std::uint32_t in_order_bytes_ = 0;    // payload in [deliver, next)
-  bool reopened_ = false;               // the window was shut and is open again
+  Seq32 deliver_;                     // next segment to hand out
+  Seq32 next_;                        // next segment expected in order: una
+  Seq32 end_;                         // behind the latest segment held
+  Seq32 fresh_;                       // nothing before it came since the last keep()
+  std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
+  bool reopened_ = false;             // the window was shut and is open again
 };
 
 }  // namespace penstock::kcp

@@ -18,14 +18,14 @@ struct SendSlot {
   static constexpr std::uint32_t stamps_kept = 4;
 
   Segment payload;
-  Instant resend_at;                                 // when the RTO of the last transmission runs out
-  std::array<Stamp32, stamps_kept> stamps{};         // [0]: first transmission, [1 … 3]: the latest others, in turn
+  Instant resend_at;                                  // when the RTO of the last transmission runs out
+  std::array<Stamp32, stamps_kept> stamps{};          // [0]: first transmission, [1 … 3]: the latest others, in turn
   std::array<std::uint16_t, stamps_kept> stamp_us{};  // µs within the millisecond of each, 0 … 999
-  std::uint32_t rto_us = 0;                          // timeout of this segment, grown by each one that ran out
-  std::uint32_t acked_run = 0;                       // 0: unacknowledged; else this and the next run − 1 are acknowledged
-  std::uint16_t fastack = 0;                         // datagrams that acknowledged a later segment since the last transmission
-  std::uint8_t transmissions = 0;                    // so far; 0 while unsent
-  std::uint8_t fragment = 0;                         // frg
+  std::uint32_t rto_us = 0;                           // timeout of this segment, grown by each one that ran out
+  std::uint32_t acked_run = 0;     // 0: unacknowledged; else this and the next run − 1 are acknowledged
+  std::uint16_t fastack = 0;       // datagrams that acknowledged a later segment since the last transmission
+  std::uint8_t transmissions = 0;  // so far; 0 while unsent
+  std::uint8_t fragment = 0;       // frg
 
   // Queues a segment here, whatever the slot was used for before.
   void begin(Segment&& bytes, std::uint8_t frg) {
@@ -37,9 +37,7 @@ struct SendSlot {
   }
   bool acked() const { return acked_run != 0; }
   // Place of the latest transmission in `stamps`. Requires transmissions > 0.
-  std::uint32_t latest() const {
-    return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1);
-  }
+  std::uint32_t latest() const { return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1); }
   void record(const Moment& moment) {
     ++transmissions;
     stamps[latest()] = moment.stamp;

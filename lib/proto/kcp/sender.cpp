@@ -246,7 +246,8 @@ Sender::Cause Sender::cause_of(const SendSlot& slot, Instant now, const Options&
 }
 
 // Goes on with the scan and resends what is due. False when `out` had no room for one: the scan goes on there.
-bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env) {
+bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt,
+                        Environment& env) {
   while (cursor_.before(next_)) {
     SendSlot& slot = ring_[cursor_];
     if (slot.acked()) {

@@ -31,8 +31,7 @@ struct AckRound {
 class Sender {
  public:
   // Both windows begin at `first`, and the peer's window at ikcp's 128 until it tells its own.
-  explicit Sender(Seq32 first)
-      : una_(first), next_(first), end_(first), cursor_(first), peer_una_(first) {}
+  explicit Sender(Seq32 first) : una_(first), next_(first), end_(first), cursor_(first), peer_una_(first) {}
 
   // All or nothing, as SendResult tells.
   SendResult send(SegmentQueue& message, Environment& env);
@@ -111,14 +110,14 @@ class Sender {
   Seq32 peer_una_;                            // newest una that the peer told
   std::uint32_t queued_bytes_ = 0;            // payload in [una, end) not yet acknowledged
   std::uint32_t retransmissions_ = 0;
-  std::uint16_t peer_window_ = 128;           // segments, from the newest datagram
-  std::uint16_t peer_window_max_ = 128;       // the largest window told: what its longest message can be
-  std::uint16_t wanted_ = 0;                  // segments of the message refused last; 0: none
-  bool peer_window_known_ = false;            // the peer told its window at least once
-  bool scanning_ = false;                     // a scan for due resends was begun and not ended
-  bool skips_due_ = false;                    // some segment's fastack has reached the threshold
-  bool scan_timeout_ = false;                 // the running scan resent after a timeout
-  bool scan_fast_ = false;                    // the running scan resent early
+  std::uint16_t peer_window_ = 128;      // segments, from the newest datagram
+  std::uint16_t peer_window_max_ = 128;  // the largest window told: what its longest message can be
+  std::uint16_t wanted_ = 0;             // segments of the message refused last; 0: none
+  bool peer_window_known_ = false;       // the peer told its window at least once
+  bool scanning_ = false;                // a scan for due resends was begun and not ended
+  bool skips_due_ = false;               // some segment's fastack has reached the threshold
+  bool scan_timeout_ = false;            // the running scan resent after a timeout
+  bool scan_fast_ = false;               // the running scan resent early
   bool dead_ = false;
 };
 

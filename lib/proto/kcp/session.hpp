@@ -37,17 +37,17 @@ struct Start {
 
 // A look at one session, for statistics. Cumulative counts of all sessions are in Counters.
 struct Stats {
-  std::uint32_t srtt_us = 0;     // 0 before the first sample
+  std::uint32_t srtt_us = 0;  // 0 before the first sample
   std::uint32_t rttvar_us = 0;
   std::uint32_t rto_us = 0;
-  std::uint32_t cwnd = 0;        // segments; Congestion::unbounded without a congestion window
-  std::uint32_t ssthresh = 0;    // segments
-  std::uint32_t snd_wnd = 0;     // segments
-  std::uint32_t peer_window = 0;   // segments the peer can take
-  std::uint32_t in_flight = 0;     // segments sent and not acknowledged by una
-  std::uint32_t unsent = 0;        // segments
-  std::uint32_t queued_bytes = 0;  // payload not acknowledged, sent or not
-  std::uint32_t undelivered = 0;   // segments in order that the service has not taken
+  std::uint32_t cwnd = 0;             // segments; Congestion::unbounded without a congestion window
+  std::uint32_t ssthresh = 0;         // segments
+  std::uint32_t snd_wnd = 0;          // segments
+  std::uint32_t peer_window = 0;      // segments the peer can take
+  std::uint32_t in_flight = 0;        // segments sent and not acknowledged by una
+  std::uint32_t unsent = 0;           // segments
+  std::uint32_t queued_bytes = 0;     // payload not acknowledged, sent or not
+  std::uint32_t undelivered = 0;      // segments in order that the service has not taken
   std::uint32_t receive_window = 0;   // segments, as advertised
   std::uint32_t retransmissions = 0;  // of this session, for either cause
 };
@@ -119,8 +119,9 @@ class Session {
 
   Environment* env_;
   std::uint32_t conv_;
-  Stamp32 stamp_origin_;                // secret: makes the echo of a stamp proof of receipt
-  Instant deadline_ = Instant::never();  // closing: when lingering ends; open: when a send refused for memory may be retried
+  Stamp32 stamp_origin_;  // secret: makes the echo of a stamp proof of receipt
+  Instant deadline_ =
+      Instant::never();  // closing: when lingering ends; open: when a send refused for memory may be retried
   Sender sender_;
   Receiver receiver_;
   AckList acks_;

@@ -26,12 +26,12 @@ enum class Command : std::uint8_t {
 struct Header {
   std::uint32_t conv = 0;
   Command command = Command::push;
-  std::uint8_t fragment = 0;   // frg: fragments of the message that follow this one
-  std::uint16_t window = 0;    // wnd: segments that the sender of this header can still take
-  Stamp32 stamp;               // ts: the sender's clock in ms; in an ACK the echo of the stamp acknowledged
-  Seq32 sn;                    // sn: number of the segment, or of the one acknowledged
-  Seq32 una;                   // una: every sn before it was received
-  std::uint32_t length = 0;    // len: bytes of payload behind the header
+  std::uint8_t fragment = 0;  // frg: fragments of the message that follow this one
+  std::uint16_t window = 0;   // wnd: segments that the sender of this header can still take
+  Stamp32 stamp;              // ts: the sender's clock in ms; in an ACK the echo of the stamp acknowledged
+  Seq32 sn;                   // sn: number of the segment, or of the one acknowledged
+  Seq32 una;                  // una: every sn before it was received
+  std::uint32_t length = 0;   // len: bytes of payload behind the header
 };
 
 // Writes the header to the first 24 bytes of `target`, which must hold them.
@@ -67,8 +67,8 @@ class SegmentReader {
 // A moment as the machine uses it: the instant, and what the wire and the send record make of it.
 struct Moment {
   Instant now;
-  Stamp32 stamp;          // ms of the clock plus the session's secret origin
-  std::uint16_t us = 0;   // µs within that millisecond, 0 … 999
+  Stamp32 stamp;         // ms of the clock plus the session's secret origin
+  std::uint16_t us = 0;  // µs within that millisecond, 0 … 999
 
   static Moment at(Instant now, Stamp32 origin) {
     const auto ms = static_cast<std::uint64_t>(now.count_us()) / 1000;

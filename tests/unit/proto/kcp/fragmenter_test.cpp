@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "kcp/world.hpp"
+#include "proto/kcp/world.hpp"
 
 using namespace penstock;
 using namespace penstock::kcp;
@@ -111,7 +111,8 @@ TEST_CASE("too many small pieces are gathered, and only then") {
     CHECK(cut.plan.gathered == (500 / piece > 128));
     CHECK(cut.joined() == text);
     CHECK(message.empty());
-    for (std::uint32_t i = 0; i < cut.plan.count; ++i) CHECK(cut.ring[cut.first + i].fragment == cut.plan.count - 1 - i);
+    for (std::uint32_t i = 0; i < cut.plan.count; ++i)
+      CHECK(cut.ring[cut.first + i].fragment == cut.plan.count - 1 - i);
   }
   world.check_whole();
 }

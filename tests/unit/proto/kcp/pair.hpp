@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "kcp/world.hpp"
+#include "proto/kcp/world.hpp"
 
 namespace penstock::kcp::test {
 
@@ -25,11 +25,11 @@ struct Scenario {
   std::uint64_t seed = 1;
   Options options[2];
   LinkModel link;
-  std::uint32_t messages = 50;       // that each side sends
+  std::uint32_t messages = 50;         // that each side sends
   std::uint32_t message_bytes = 2000;  // at most
   std::uint32_t first_sn[2] = {0, 0};
   bool shortages = false;
-  bool lazy_service = false;         // takes what arrived only now and then
+  bool lazy_service = false;  // takes what arrived only now and then
   std::uint32_t copy_break = fold_all;
   WorldSize size = {};
 };
@@ -85,7 +85,8 @@ class Side {
   bool complete() const { return received == scenario_.messages && expected_.empty(); }
   void check_events() {
     while (auto event = session.poll_event()) {
-      if (event->kind == SessionEvent::Kind::closed) FAIL("seed " << scenario_.seed << " closed: " << name_of(event->reason));
+      if (event->kind == SessionEvent::Kind::closed)
+        FAIL("seed " << scenario_.seed << " closed: " << name_of(event->reason));
       if (event->kind == SessionEvent::Kind::proven) REQUIRE(session.proven());
     }
   }
@@ -142,7 +143,8 @@ class Side {
 
 class Pair {
  public:
-  explicit Pair(const Scenario& scenario) : scenario_(scenario), rng_(scenario.seed), sides_{{scenario_, 0}, {scenario_, 1}} {}
+  explicit Pair(const Scenario& scenario)
+      : scenario_(scenario), rng_(scenario.seed), sides_{{scenario_, 0}, {scenario_, 1}} {}
   ~Pair() {
     for (Side& side : sides_) {
       side.session.release();
@@ -159,9 +161,9 @@ class Pair {
       if (now_ > end) {
         const Stats a = sides_[0].session.stats();
         const Stats b = sides_[1].session.stats();
-        FAIL("seed " << scenario_.seed << " did not finish: received " << sides_[0].received << " and " << sides_[1].received
-                     << ", in flight " << a.in_flight << " and " << b.in_flight << ", unsent " << a.unsent << " and "
-                     << b.unsent << ", proven " << sides_[1].session.proven());
+        FAIL("seed " << scenario_.seed << " did not finish: received " << sides_[0].received << " and "
+                     << sides_[1].received << ", in flight " << a.in_flight << " and " << b.in_flight << ", unsent "
+                     << a.unsent << " and " << b.unsent << ", proven " << sides_[1].session.proven());
       }
       turn();
       advance();
@@ -184,7 +186,8 @@ class Pair {
       side.check_events();
       if (!scenario_.lazy_service || rng_.below(3) == 0) side.receive(rng_);
       // The side that was called speaks when it was spoken to.
-      if (to == 0 || side.session.receivable() || side.received > 0 || side.session.proven()) side.send_messages(now_, rng_);
+      if (to == 0 || side.session.receivable() || side.received > 0 || side.session.proven())
+        side.send_messages(now_, rng_);
       transmit(to);
       if (side.session.holds_undelivered()) side.session.keep(rng_.below(2) == 0);
     }

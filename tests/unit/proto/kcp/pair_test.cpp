@@ -1,7 +1,7 @@
 // Shows that two sessions deliver every byte once and in order whatever the link, the options and the shortages, and that
 // all memory is back afterwards.
 // How: Pair runs swept over loss, reordering, duplication and every option, by seed; a failure names its seed.
-#include "kcp/pair.hpp"
+#include "proto/kcp/pair.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -42,10 +42,12 @@ Scenario drawn(std::uint64_t seed) {
   scenario.messages = static_cast<std::uint32_t>(5 + rng.below(60));
   // No message longer than 100 fragments of the smaller mtu, so that it can always be sent.
   const std::uint32_t mss = std::min(scenario.options[0].mss(), scenario.options[1].mss());
-  scenario.message_bytes = std::min(static_cast<std::uint32_t>(1 + rng.below(rng.below(2) == 0 ? 200 : 20'000)), 100 * mss);
+  scenario.message_bytes =
+      std::min(static_cast<std::uint32_t>(1 + rng.below(rng.below(2) == 0 ? 200 : 20'000)), 100 * mss);
   scenario.lazy_service = rng.below(4) == 0;
   scenario.copy_break = rng.below(2) == 0 ? fold_all : 512;
-  for (std::uint32_t& sn : scenario.first_sn) sn = rng.below(2) == 0 ? 0 : 0u - static_cast<std::uint32_t>(rng.below(200));
+  for (std::uint32_t& sn : scenario.first_sn)
+    sn = rng.below(2) == 0 ? 0 : 0u - static_cast<std::uint32_t>(rng.below(200));
   scenario.size.datagrams = 1500;
   scenario.size.chunks = 2048;
   scenario.size.blocks = {{2048, 2048, 2048}};

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "kcp/world.hpp"
+#include "proto/kcp/world.hpp"
 
 using namespace penstock;
 using namespace penstock::kcp;
@@ -231,7 +231,8 @@ TEST_CASE("random order, duplicates and pauses of the service give the same byte
     }
     for (int step = 0; bench.receiver.una() != Seq32(start) + static_cast<std::uint32_t>(segments.size()); ++step) {
       REQUIRE(step < 200'000);
-      const auto index = static_cast<std::uint32_t>(bench.receiver.una().distance_from(Seq32(start)) + rng.between(-5, 60));
+      const auto index =
+          static_cast<std::uint32_t>(bench.receiver.una().distance_from(Seq32(start)) + rng.between(-5, 60));
       if (index < segments.size() && bench.place(start + index) == Place::fresh) {
         REQUIRE(bench.fits(start + index, segments[index].second));
         REQUIRE(bench.store(start + index, segments[index].first, segments[index].second));

@@ -3,7 +3,7 @@
 // segments whose fields are drawn from the edges. The build with sanitizers is where this shows most.
 #include <catch2/catch.hpp>
 
-#include "kcp/world.hpp"
+#include "proto/kcp/world.hpp"
 
 using namespace penstock;
 using namespace penstock::kcp;

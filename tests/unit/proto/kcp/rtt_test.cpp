@@ -82,7 +82,8 @@ TEST_CASE("a round trip of zero still counts as measured") {
 TEST_CASE("no run of samples leaves the bounds or follows another law") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Rng rng(seed);
-    const Options options = with(static_cast<std::uint8_t>(rng.below(3)), static_cast<std::uint32_t>(10 + rng.below(4990)));
+    const Options options =
+        with(static_cast<std::uint8_t>(rng.below(3)), static_cast<std::uint32_t>(10 + rng.below(4990)));
     Rtt rtt(options);
     std::int64_t srtt = 0;
     std::int64_t var = 0;

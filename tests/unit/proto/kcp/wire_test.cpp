@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "aborts.hpp"
-#include "kcp/world.hpp"
+#include "proto/kcp/world.hpp"
 
 using namespace penstock;
 using namespace penstock::kcp;
@@ -93,7 +93,8 @@ TEST_CASE("at_last tells whether another header follows") {
 
 TEST_CASE("no length leads the reader out of the datagram") {
   Rng rng(2);
-  const std::uint32_t lengths[] = {0, 1, 23, 24, 25, 1000, 0x7fff'ffff, 0x8000'0000, 0xffff'ffe7, 0xffff'ffe8, 0xffff'ffff};
+  const std::uint32_t lengths[] = {0,           1,           23,          24,          25,         1000,
+                                   0x7fff'ffff, 0x8000'0000, 0xffff'ffe7, 0xffff'ffe8, 0xffff'ffff};
   for (int i = 0; i < 20'000; ++i) {
     Bytes bytes(rng.below(120));
     for (auto& byte : bytes) byte = static_cast<std::uint8_t>(rng.next());

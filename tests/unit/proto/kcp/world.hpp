@@ -39,7 +39,8 @@ struct WorldSize {
 
 struct World {
   explicit World(const Options& options = {}, std::uint64_t seed = 1, const WorldSize& size = {})
-      : heap(BuddyMemory::cost(size.memory_bytes) + SmallBlocks::cost(size.blocks) + SegmentChunkPool::cost(size.chunks)),
+      : heap(BuddyMemory::cost(size.memory_bytes) + SmallBlocks::cost(size.blocks) +
+             SegmentChunkPool::cost(size.chunks)),
         arena(heap.bytes()),
         memory(arena, size.memory_bytes),
         blocks(arena, size.blocks),
@@ -180,7 +181,8 @@ inline Wire ack(std::uint32_t sn, std::uint32_t ts, std::uint32_t una, std::uint
 inline Refusal deliver(World& world, Session& session, const Bytes& datagram, Instant now) {
   return session.on_datagram(world.datagram(datagram), now);
 }
-inline SendResult send(World& world, Session& session, std::string_view bytes, Instant now, std::size_t piece = block_bytes) {
+inline SendResult send(World& world, Session& session, std::string_view bytes, Instant now,
+                       std::size_t piece = block_bytes) {
   SegmentQueue queue = world.message(bytes, piece);
   const SendResult result = session.send(queue, now);
   if (result == SendResult::accepted) REQUIRE(queue.empty());
