@@ -28,8 +28,7 @@ struct alignas(2 * cache_line_bytes) ImpairedPort::Queue {
   std::uint32_t waiting_end = 0;
 };
 
-ImpairedPort::ImpairedPort(Arena& arena, Port& inner, const Impairment& impairment,
-                           std::span<BlockPool* const> copies)
+ImpairedPort::ImpairedPort(Arena& arena, Port& inner, const Impairment& impairment, std::span<BlockPool* const> copies)
     : inner_(inner), info_(inner.info()) {
   PENSTOCK_ASSERT(copies.size() >= info_.queues);
   info_.traits.tx_ip_checksum = false;
@@ -43,7 +42,8 @@ ImpairedPort::ImpairedPort(Arena& arena, Port& inner, const Impairment& impairme
 ImpairedPort::~ImpairedPort() = default;
 
 std::size_t ImpairedPort::cost(const Impairment& impairment, std::uint16_t queues) {
-  return queues * (Link<net::RxFrame>::cost(impairment.queue_frames) + Link<net::TxFrame>::cost(impairment.queue_frames));
+  return queues *
+         (Link<net::RxFrame>::cost(impairment.queue_frames) + Link<net::TxFrame>::cost(impairment.queue_frames));
 }
 
 std::uint32_t ImpairedPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,

@@ -27,14 +27,14 @@ namespace penstock::impair {
 // What a link did so far. offered = forwarded + lost + partitioned + queue_full + held() − duplicated.
 struct LinkCounters {
   std::uint64_t offered = 0;
-  std::uint64_t forwarded = 0;    // handed out, duplicates included
+  std::uint64_t forwarded = 0;  // handed out, duplicates included
   std::uint64_t lost = 0;
   std::uint64_t partitioned = 0;  // lost because the line was cut
   std::uint64_t queue_full = 0;
-  std::uint64_t duplicated = 0;   // copies that found a place
+  std::uint64_t duplicated = 0;  // copies that found a place
   std::uint64_t reordered = 0;
   std::uint64_t corrupted = 0;
-  std::uint64_t no_copy = 0;      // duplications and corruptions that did not happen for want of a block or a place
+  std::uint64_t no_copy = 0;  // duplications and corruptions that did not happen for want of a block or a place
 };
 
 enum class Fate : std::uint8_t { queued, lost, queue_full };
@@ -75,9 +75,7 @@ class Link {
     std::uint64_t order = 0;
     std::uint32_t frame = 0;
     // The heap's order: what leaves later sinks.
-    bool operator<(const Entry& other) const {
-      return due != other.due ? due > other.due : order > other.order;
-    }
+    bool operator<(const Entry& other) const { return due != other.due ? due > other.due : order > other.order; }
   };
   bool enqueue(Frame&& frame, Instant now);
   Instant departure(std::uint32_t bytes, Instant now);
@@ -90,9 +88,10 @@ class Link {
   std::span<Entry> heap_;
   std::uint32_t held_ = 0;
   bool cut_ = false;
-  std::uint64_t order_ = 0;         // counts frames queued
-  std::int64_t line_free_ns_ = 0;   // when the last bit of the last frame has left at the rate; ns keep short frames exact
-  Instant last_due_;                // of the last frame that kept its order
+  std::uint64_t order_ = 0;  // counts frames queued
+  std::int64_t line_free_ns_ =
+      0;              // when the last bit of the last frame has left at the rate; ns keep short frames exact
+  Instant last_due_;  // of the last frame that kept its order
   LinkCounters counters_;
 };
 

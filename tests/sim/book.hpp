@@ -20,13 +20,13 @@ namespace penstock::sim {
 
 struct Record {
   Conversation plan;
-  Instant try_at;                       // when a worker of the client's host shall try to begin it
-  std::uint32_t try_worker = 0;         // which one
+  Instant try_at;                // when a worker of the client's host shall try to begin it
+  std::uint32_t try_worker = 0;  // which one
   bool opened = false;
-  std::optional<CloseReason> closed;    // why the client's session ended
-  bool completed = false;               // the client saw all it had to see and closed in good order
-  std::uint64_t echoed = 0;             // bytes that came back and were compared
-  std::uint64_t taken = 0;              // bytes that the sink took and compared, of its furthest session
+  std::optional<CloseReason> closed;  // why the client's session ended
+  bool completed = false;             // the client saw all it had to see and closed in good order
+  std::uint64_t echoed = 0;           // bytes that came back and were compared
+  std::uint64_t taken = 0;            // bytes that the sink took and compared, of its furthest session
 };
 
 class Book {

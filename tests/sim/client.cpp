@@ -77,8 +77,7 @@ void Client::on_events(Connections& connections, std::span<const ConnectionEvent
       const Record* known = book_.find(connection.conv());
       const bool ended = known != nullptr && known->closed;
       if (!ended && !is_stranger(connection.conv())) book_.fail("a client was told of a session that nobody began");
-      while (connection.receive()) {
-      }
+      while (connection.receive()) {}
       continue;
     }
     Live& live = at->second;
@@ -91,9 +90,7 @@ void Client::on_events(Connections& connections, std::span<const ConnectionEvent
         book_.trace.event(now, TraceKind::writable, host_, connection.conv(), 0);
         act(connections, live, now);
         break;
-      case ConnectionEvent::Kind::readable:
-        act(connections, live, now);
-        break;
+      case ConnectionEvent::Kind::readable: act(connections, live, now); break;
       case ConnectionEvent::Kind::closed:
         on_closed(live, event.reason, now);
         live_.erase(at);
@@ -157,7 +154,8 @@ void Client::take_message(Connection connection, Live& live, std::uint32_t segme
   for (std::uint32_t i = 0; i < segments; ++i) {
     const auto received = connection.receive();
     if (!received) return book_.fail("receivable() promised more segments than receive() gave");
-    if (record.echoed + received->bytes.length() > live.sent_bytes) return book_.fail("more bytes came back than were sent");
+    if (record.echoed + received->bytes.length() > live.sent_bytes)
+      return book_.fail("more bytes came back than were sent");
     if (!payload_matches(received->bytes.bytes(), record.plan.key, record.echoed)) {
       return book_.fail(fmt::format("conversation {:x}: wrong bytes at offset {}", record.plan.conv, record.echoed));
     }
@@ -204,10 +202,8 @@ void Client::send(Connections& connections, Connection connection, Live& live, I
         book_.trace.event(now, TraceKind::sent, host_, plan.conv, live.sent);
         break;
       case SendResult::full:
-      case SendResult::closed:
-        return;
-      case SendResult::too_large:
-        return book_.fail("a message of at most 40 fragments was called too large");
+      case SendResult::closed: return;
+      case SendResult::too_large: return book_.fail("a message of at most 40 fragments was called too large");
     }
   }
 }
@@ -248,7 +244,8 @@ void Client::on_closed(Live& live, CloseReason reason, Instant now) {
   book_.trace.event(now, TraceKind::closed, host_, record.plan.conv, static_cast<std::uint64_t>(reason));
   record.closed = reason;
   record.completed = live.closing && reason == CloseReason::service && is_done(live);
-  if (reason == CloseReason::service && !live.closing) book_.fail("a session was closed for a service that did not ask");
+  if (reason == CloseReason::service && !live.closing)
+    book_.fail("a session was closed for a service that did not ask");
   book_.coverage.completed += record.completed ? 1 : 0;
 }
 

@@ -32,15 +32,15 @@ class Client final : public Application {
   struct Live {
     Record* record = nullptr;
     SessionId id;
-    std::optional<SegmentQueue> ready;   // a message that was refused for now
-    std::uint32_t sent = 0;              // messages taken by send()
+    std::optional<SegmentQueue> ready;  // a message that was refused for now
+    std::uint32_t sent = 0;             // messages taken by send()
     std::uint64_t sent_bytes = 0;
-    std::uint32_t received = 0;          // messages, or pieces of a stream, that came back whole
-    std::uint64_t pieces_end = 0;        // bytes of a stream's pieces that came back whole
-    Instant paused_until;                // reads nothing before
+    std::uint32_t received = 0;    // messages, or pieces of a stream, that came back whole
+    std::uint64_t pieces_end = 0;  // bytes of a stream's pieces that came back whole
+    Instant paused_until;          // reads nothing before
     bool has_paused = false;
     bool closing = false;
-    Instant wake = Instant::never();     // a retry, the end of a pause or of the linger
+    Instant wake = Instant::never();  // a retry, the end of a pause or of the linger
     Instant close_at = Instant::never();
   };
   void begin(Connections& connections, Record& record, Instant now);

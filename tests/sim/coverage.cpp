@@ -19,7 +19,8 @@ constexpr Exempt exempt[] = {
     {"rx_multi_segment", "made by lib/nic from mbuf chains only: tests/dpdk"},
     {"rx_copy_no_block", "made by lib/nic from mbuf chains only: tests/dpdk"},
     {"tx_refused", "made by lib/nic when a driver refuses a frame for good: tests/dpdk"},
-    {"flow_table_full", "a bounded probe fails by a chance that keyed hashing puts beyond 10^9 worlds: tests/unit/session"},
+    {"flow_table_full",
+     "a bounded probe fails by a chance that keyed hashing puts beyond 10^9 worlds: tests/unit/session"},
     {"mtu_exceeded", "the engine asks a machine for no more than its interface carries: tests/unit/net"},
 };
 
@@ -44,7 +45,8 @@ void gather(std::vector<std::string>& absent, std::string_view title, std::span<
             std::span<const std::uint64_t> counts) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (counts[i] == 0 && !is_exempt(names[i])) absent.push_back(fmt::format("{} {}", title, names[i]));
-    if (counts[i] != 0 && is_exempt(names[i])) absent.push_back(fmt::format("{} {} occurred, but is listed as one that cannot", title, names[i]));
+    if (counts[i] != 0 && is_exempt(names[i]))
+      absent.push_back(fmt::format("{} {} occurred, but is listed as one that cannot", title, names[i]));
   }
 }
 
@@ -89,10 +91,10 @@ std::string Coverage::report() const {
   print(text, "what was done about them", cause_names, causes);
   print(text, "drop reasons", net::drop_reason_names, drops);
   print(text, "close reasons", close_reason_names, closes);
-  text += fmt::format("worlds {} ({} with dry pools), {} virtual s, {} datagrams, {} of {} conversations completed, {} B "
-                      "verified, trace {:016x}\n",
-                      worlds, dry_worlds, virtual_us / 1'000'000, datagrams, completed, conversations, bytes_verified,
-                      trace_hash);
+  text += fmt::format(
+      "worlds {} ({} with dry pools), {} virtual s, {} datagrams, {} of {} conversations completed, {} B "
+      "verified, trace {:016x}\n",
+      worlds, dry_worlds, virtual_us / 1'000'000, datagrams, completed, conversations, bytes_verified, trace_hash);
   return text;
 }
 

@@ -45,11 +45,18 @@ enum class Cause : std::uint8_t {
   tx_no_block,
   linked_payload,
 };
-inline constexpr std::array cause_names = {
-    std::string_view{"retransmitted_timeout"}, std::string_view{"retransmitted_fast"}, std::string_view{"probe"},
-    std::string_view{"window_update"},         std::string_view{"proof_ping"},         std::string_view{"credit_wait"},
-    std::string_view{"duplicate_segment"},     std::string_view{"unmatched_ack"},      std::string_view{"handed_over"},
-    std::string_view{"stall_noticed"},         std::string_view{"tx_no_block"},        std::string_view{"linked_payload"}};
+inline constexpr std::array cause_names = {std::string_view{"retransmitted_timeout"},
+                                           std::string_view{"retransmitted_fast"},
+                                           std::string_view{"probe"},
+                                           std::string_view{"window_update"},
+                                           std::string_view{"proof_ping"},
+                                           std::string_view{"credit_wait"},
+                                           std::string_view{"duplicate_segment"},
+                                           std::string_view{"unmatched_ack"},
+                                           std::string_view{"handed_over"},
+                                           std::string_view{"stall_noticed"},
+                                           std::string_view{"tx_no_block"},
+                                           std::string_view{"linked_payload"}};
 
 struct Coverage {
   std::array<std::uint64_t, fault_names.size()> faults{};
@@ -57,13 +64,13 @@ struct Coverage {
   std::array<std::uint64_t, net::drop_reason_count> drops{};
   std::array<std::uint64_t, close_reason_count> closes{};
   std::uint64_t worlds = 0;
-  std::uint64_t dry_worlds = 0;         // … with pools that run dry
-  std::uint64_t conversations = 0;      // begun by clients
-  std::uint64_t completed = 0;          // … of which every byte was verified and the session closed in good order
-  std::uint64_t datagrams = 0;          // UDP datagrams that ports gave to links
-  std::uint64_t bytes_verified = 0;     // payload that an application compared with what it had to be
+  std::uint64_t dry_worlds = 0;      // … with pools that run dry
+  std::uint64_t conversations = 0;   // begun by clients
+  std::uint64_t completed = 0;       // … of which every byte was verified and the session closed in good order
+  std::uint64_t datagrams = 0;       // UDP datagrams that ports gave to links
+  std::uint64_t bytes_verified = 0;  // payload that an application compared with what it had to be
   std::uint64_t virtual_us = 0;
-  std::uint64_t trace_hash = 0;         // of the last world, or of all: each added to the others
+  std::uint64_t trace_hash = 0;  // of the last world, or of all: each added to the others
 
   void count(Fault fault, std::uint64_t times = 1) { faults[static_cast<std::size_t>(fault)] += times; }
   void count(Cause cause, std::uint64_t times = 1) { causes[static_cast<std::size_t>(cause)] += times; }

@@ -109,10 +109,10 @@ std::string describe(std::span<const std::uint8_t> frame) {
     static constexpr std::array names = {"push", "ack", "wask", "wins"};
     const std::uint8_t command = b[at + 4];
     const std::size_t length = get32_little(b, at + 20);
-    text += fmt::format(" [{:x} {} frg {} wnd {} ts {} sn {} una {} len {}]", get32_little(b, at),
-                        command >= 81 && command <= 84 ? names[command - 81u] : "?", b[at + 5],
-                        b[at + 6] | b[at + 7] << 8, get32_little(b, at + 8), get32_little(b, at + 12),
-                        get32_little(b, at + 16), length);
+    text +=
+        fmt::format(" [{:x} {} frg {} wnd {} ts {} sn {} una {} len {}]", get32_little(b, at),
+                    command >= 81 && command <= 84 ? names[command - 81u] : "?", b[at + 5], b[at + 6] | b[at + 7] << 8,
+                    get32_little(b, at + 8), get32_little(b, at + 12), get32_little(b, at + 16), length);
     if (length > b.size() - at - kcp_header) break;
     at += kcp_header + length;
   }
@@ -197,7 +197,8 @@ Bytes udp(const net::Endpoint& source, const net::Endpoint& destination, std::sp
   put16(out, static_cast<std::uint16_t>(8 + payload.size()));
   put16(out, 0);
   append(out, payload);
-  write_checksum(out, 0, 6, pseudo_sum(source.address, destination.address, 17, static_cast<std::uint32_t>(out.size())));
+  write_checksum(out, 0, 6,
+                 pseudo_sum(source.address, destination.address, 17, static_cast<std::uint32_t>(out.size())));
   if (out[6] == 0 && out[7] == 0) out[6] = out[7] = 0xff;
   return out;
 }

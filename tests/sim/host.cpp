@@ -27,7 +27,8 @@ net::InterfaceConfig interface_of(const Plan& plan, std::uint32_t number) {
   return made;
 }
 
-ListenerSetup listener_of(const HostPlan& host, std::string name, std::uint32_t port, bool stream, std::uint32_t service) {
+ListenerSetup listener_of(const HostPlan& host, std::string name, std::uint32_t port, bool stream,
+                          std::uint32_t service) {
   ListenerSetup setup{.admission = host.limits, .kcp = host.kcp, .service = service};
   setup.admission.name = std::move(name);
   setup.admission.port = static_cast<std::uint16_t>(port);
@@ -91,7 +92,7 @@ struct Host::Core {
   std::vector<Port*> ports;
   Mailbox mailbox;
   Published<StatsSnapshot> published;
-  StatsSnapshot seen;   // after the last turn
+  StatsSnapshot seen;  // after the last turn
   StatsSnapshot fresh;
   std::optional<Instant> last_run;  // nothing before the first turn
   Instant stalled_until;
@@ -190,8 +191,7 @@ void Host::run(Core& core, Instant now) {
   core.last_run = now;
   core.backlog_turns = core.worker->next_deadline() <= now ? core.backlog_turns + 1 : 0;
   Answer answer;
-  while (core.mailbox.answers.pop(answer)) {
-  }
+  while (core.mailbox.answers.pop(answer)) {}
   require(book_.complaint().empty(), book_.complaint());
   check(core, now);
 }
@@ -209,18 +209,23 @@ void Host::check(Core& core, Instant now) {
   const std::uint64_t in = w.rx_packets + w.handed_in;
   const std::uint64_t out = w.delivered + w.handed_out + w.held_now + dropped;
   if (in != out) {
-    throw Broken(fmt::format("host {}: {} received and {} handed in are not {} delivered, {} handed out, {} held and {} "
-                             "dropped", number_, w.rx_packets, w.handed_in, w.delivered, w.handed_out, w.held_now, dropped));
+    throw Broken(
+        fmt::format("host {}: {} received and {} handed in are not {} delivered, {} handed out, {} held and {} "
+                    "dropped",
+                    number_, w.rx_packets, w.handed_in, w.delivered, w.handed_out, w.held_now, dropped));
   }
   require(w.sessions_now <= node_.sessions_max, "more sessions than sessions_max");
   std::uint64_t closed = 0;
   for (std::uint32_t i = 0; i < s.listener_count; ++i) {
     const ListenerStats& listener = s.listeners[i];
-    require(listener.half_open_now <= node_.listeners[i].admission.half_open_max, "more half-open sessions than half_open_max");
-    require(listener.sessions_now <= node_.listeners[i].admission.sessions_max, "a listener holds more than its sessions_max");
+    require(listener.half_open_now <= node_.listeners[i].admission.half_open_max,
+            "more half-open sessions than half_open_max");
+    require(listener.sessions_now <= node_.listeners[i].admission.sessions_max,
+            "a listener holds more than its sessions_max");
     for (const std::uint64_t count : listener.closed) closed += count;
   }
-  require(w.sessions_opened == w.sessions_now + closed, "sessions opened are not those that live and those that closed");
+  require(w.sessions_opened == w.sessions_now + closed,
+          "sessions opened are not those that live and those that closed");
   require(w.rx_packets >= core.seen.worker.rx_packets && w.tx_packets >= core.seen.worker.tx_packets &&
               w.delivered >= core.seen.worker.delivered && w.sessions_opened >= core.seen.worker.sessions_opened,
           "a counter went back");
@@ -276,11 +281,13 @@ std::string Host::leftovers() const {
     for (std::uint32_t k = 0; k < world.sessions.capacity(); ++k) {
       if (!world.sessions.is_open(k)) continue;
       const Session& session = world.sessions[k];
-      text += fmt::format(" host {} worker {}: conversation {:x} of listener {} in state {}, last heard at {}, deadline {}",
-                          number_, i, session.conv, session.listener, static_cast<int>(session.state),
-                          session.last_heard.count_us(), session.deadline.count_us());
+      text +=
+          fmt::format(" host {} worker {}: conversation {:x} of listener {} in state {}, last heard at {}, deadline {}",
+                      number_, i, session.conv, session.listener, static_cast<int>(session.state),
+                      session.last_heard.count_us(), session.deadline.count_us());
     }
-    if (port_->has_frames(static_cast<std::uint16_t>(i))) text += fmt::format(" host {} queue {} has frames", number_, i);
+    if (port_->has_frames(static_cast<std::uint16_t>(i)))
+      text += fmt::format(" host {} queue {} has frames", number_, i);
     if (has_records(i)) text += fmt::format(" host {} worker {} has records", number_, i);
   }
   return text;
@@ -295,7 +302,8 @@ void Host::check_empty(Instant now) {
     require(world.windows.in_use_bytes() == 0, "window memory is left over");
     require(world.chunks.available() == world.chunks.capacity(), "a chunk is left over");
     for (std::uint32_t i = 0; i < 3; ++i) {
-      require(world.small_blocks.pool(i).available() == world.small_blocks.pool(i).capacity(), "a small block is left over");
+      require(world.small_blocks.pool(i).available() == world.small_blocks.pool(i).capacity(),
+              "a small block is left over");
     }
     require(core->echo.held() == 0, "the echo service still holds a message");
     core->worker->snapshot(core->seen, now);

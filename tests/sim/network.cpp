@@ -92,7 +92,8 @@ void Network::run(Instant now) {
 
 Instant Network::next_deadline() const {
   Instant next = Instant::never();
-  for (const auto& wires : wires_) next = earlier(next, earlier(wires->up.next_deadline(), wires->down.next_deadline()));
+  for (const auto& wires : wires_)
+    next = earlier(next, earlier(wires->up.next_deadline(), wires->down.next_deadline()));
   return next;
 }
 

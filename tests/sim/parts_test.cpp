@@ -103,8 +103,8 @@ TEST_CASE("coverage names what never occurred, and what occurred though it canno
   whole.closes.fill(1);
   const auto cannot = [](std::size_t i) {
     const auto name = net::drop_reason_names[i];
-    return name == "rx_multi_segment" || name == "rx_copy_no_block" || name == "tx_refused" || name == "flow_table_full" ||
-           name == "mtu_exceeded";
+    return name == "rx_multi_segment" || name == "rx_copy_no_block" || name == "tx_refused" ||
+           name == "flow_table_full" || name == "mtu_exceeded";
   };
   for (std::size_t i = 0; i < whole.drops.size(); ++i) whole.drops[i] = cannot(i) ? 0 : 1;
   CHECK(whole.missing().empty());

@@ -8,7 +8,7 @@ namespace penstock::sim {
 
 namespace {
 
-constexpr Duration faults_after = Duration::ms(500);    // sessions begin with faults, addresses are claimed without
+constexpr Duration faults_after = Duration::ms(500);     // sessions begin with faults, addresses are claimed without
 constexpr Duration sessions_after = Duration::ms(2500);  // duplicate address detection is over
 constexpr std::uint32_t percent = 10'000;                // ppm
 
@@ -21,14 +21,10 @@ Duration draw_ms(Rng& rng, std::int64_t low, std::int64_t high) { return Duratio
 // A clock that starts a while before it wraps, on the wire or in its µs, or anywhere.
 Instant draw_start(Rng& rng) {
   switch (rng.below(4)) {
-    case 0:
-      return Instant::at_us((std::int64_t{1} << 32) * 1000 - rng.between(3'000'000, 9'000'000));
-    case 1:
-      return Instant::at_us((std::int64_t{1} << 32) - rng.between(3'000'000, 9'000'000));
-    case 2:
-      return Instant::at_us(1'000'000);
-    default:
-      return Instant::at_us(rng.between(1'000'000, std::int64_t{1} << 45));
+    case 0: return Instant::at_us((std::int64_t{1} << 32) * 1000 - rng.between(3'000'000, 9'000'000));
+    case 1: return Instant::at_us((std::int64_t{1} << 32) - rng.between(3'000'000, 9'000'000));
+    case 2: return Instant::at_us(1'000'000);
+    default: return Instant::at_us(rng.between(1'000'000, std::int64_t{1} << 45));
   }
 }
 
@@ -181,10 +177,12 @@ class EpisodeWriter {
   EpisodeWriter(Rng rng, Plan& plan) : rng_(rng), plan_(plan) {}
 
   // `count_max` episodes of `shortest` to `longest` ms on hosts from `first` on, all over before the heal.
-  void draw_some(Fault kind, std::uint32_t count_max, std::int64_t shortest, std::int64_t longest, std::uint32_t first = 0) {
+  void draw_some(Fault kind, std::uint32_t count_max, std::int64_t shortest, std::int64_t longest,
+                 std::uint32_t first = 0) {
     const std::uint32_t count = draw(rng_, 1, count_max);
     for (std::uint32_t i = 0; i < count; ++i) {
-      Episode e{.kind = kind, .host = first + static_cast<std::uint32_t>(rng_.below(plan_.hosts.size() - first)),
+      Episode e{.kind = kind,
+                .host = first + static_cast<std::uint32_t>(rng_.below(plan_.hosts.size() - first)),
                 .amount = rng_.next32()};
       const std::int64_t span = (plan_.heal - plan_.start - faults_after).count_us();
       e.begin = plan_.start + faults_after + Duration::us(rng_.between(0, span));
@@ -235,7 +233,8 @@ Plan draw_plan(std::uint64_t seed) {
   plan.heal = plan.start + sessions_after + draw_ms(rng, 6'000, 15'000);
   plan.give_up = plan.heal + Duration::seconds(120);
   plan.tags.count = static_cast<std::uint16_t>(rng.below(3));
-  for (std::uint16_t i = 0; i < plan.tags.count; ++i) plan.tags.vlan[i] = static_cast<std::uint16_t>(rng.between(1, 4094));
+  for (std::uint16_t i = 0; i < plan.tags.count; ++i)
+    plan.tags.vlan[i] = static_cast<std::uint16_t>(rng.between(1, 4094));
   const std::uint32_t hosts = draw(rng, 2, 4);
   const std::uint32_t servers = hosts == 4 && one_in(rng, 2) ? 2 : 1;
   const std::uint32_t sessions = one_in(rng, 2) ? draw(rng, 2, 12) : draw(rng, 2, 64);

@@ -22,7 +22,7 @@ namespace penstock::sim {
 enum class Target : std::uint8_t {
   echo_message,
   echo_stream,
-  sink_message,    // a service that takes all and compares it
+  sink_message,  // a service that takes all and compares it
   discard_stream,
   echo_by_conv,     // sessions keyed by the conversation alone
   echo_by_address,  // … by the address alone
@@ -37,21 +37,21 @@ constexpr bool is_stream(Target target) { return target == Target::echo_stream |
 constexpr bool is_echo(Target target) { return target != Target::sink_message && target != Target::discard_stream; }
 
 struct Conversation {
-  std::uint32_t conv = 0;               // unique in the world
-  std::uint64_t key = 0;                // of its payload
-  std::uint32_t client = 0;             // host that begins it
-  std::uint32_t server = 0;             // host that answers
+  std::uint32_t conv = 0;    // unique in the world
+  std::uint64_t key = 0;     // of its payload
+  std::uint32_t client = 0;  // host that begins it
+  std::uint32_t server = 0;  // host that answers
   Target target = Target::echo_message;
   bool ip6 = false;
   Instant start;
-  std::vector<std::uint32_t> sizes;     // bytes of each message, or of each piece of a stream; at least 1
-  std::uint32_t outstanding_max = 1;    // messages sent and not yet echoed
-  bool impatient = false;               // closes as soon as all is sent, without waiting for the echo
-  Duration linger;                      // waits so long before it closes, so that its last ACK arrives
-  std::uint32_t pause_after = 0;        // after so many messages received it stops reading …
-  Duration pause;                       // … for so long; zero: it does not
-  bool never_reads = false;             // … for good
-  bool reads_slowly = false;            // takes one message a turn
+  std::vector<std::uint32_t> sizes;   // bytes of each message, or of each piece of a stream; at least 1
+  std::uint32_t outstanding_max = 1;  // messages sent and not yet echoed
+  bool impatient = false;             // closes as soon as all is sent, without waiting for the echo
+  Duration linger;                    // waits so long before it closes, so that its last ACK arrives
+  std::uint32_t pause_after = 0;      // after so many messages received it stops reading …
+  Duration pause;                     // … for so long; zero: it does not
+  bool never_reads = false;           // … for good
+  bool reads_slowly = false;          // takes one message a turn
 
   std::uint64_t bytes() const;
 };
@@ -59,18 +59,18 @@ struct Conversation {
 struct HostPlan {
   bool is_server = false;
   std::uint32_t workers = 1;
-  bool rss = true;                  // the port hashes; else it spreads frames as it likes
-  std::uint32_t missteer_ppm = 0;   // frames put on any queue
+  bool rss = true;                 // the port hashes; else it spreads frames as it likes
+  std::uint32_t missteer_ppm = 0;  // frames put on any queue
   bool checksum_offload = false;
   bool multi_segment = false;
-  std::uint32_t rx_ring = 512;      // frames a receive ring holds
-  std::uint32_t blocks = 2048;      // of each worker's pool
-  Duration turn = Duration::us(20);  // between two turns of a worker at least
-  NodeConfig node;                  // stack and listeners are filled in by Host
-  kcp::Options kcp;                 // of all its listeners but for `stream`
-  ListenerConfig limits;            // limits and timeouts of all its listeners
-  impair::Impairment up;            // host → switch until the heal
-  impair::Impairment down;          // switch → host
+  std::uint32_t rx_ring = 512;             // frames a receive ring holds
+  std::uint32_t blocks = 2048;             // of each worker's pool
+  Duration turn = Duration::us(20);        // between two turns of a worker at least
+  NodeConfig node;                         // stack and listeners are filled in by Host
+  kcp::Options kcp;                        // of all its listeners but for `stream`
+  ListenerConfig limits;                   // limits and timeouts of all its listeners
+  impair::Impairment up;                   // host → switch until the heal
+  impair::Impairment down;                 // switch → host
   std::optional<impair::Impairment> port;  // of an ImpairedPort around the host's port
 };
 
@@ -85,11 +85,11 @@ struct Episode {
 
 struct Plan {
   std::uint64_t seed = 0;
-  bool gentle = false;     // every conversation has to complete
+  bool gentle = false;  // every conversation has to complete
   bool dry_pools = false;
   Instant start;
-  Instant heal;            // no fault after this, but for clients that vanished and servers that were stopped
-  Instant give_up;         // every conversation has closed by then
+  Instant heal;     // no fault after this, but for clients that vanished and servers that were stopped
+  Instant give_up;  // every conversation has closed by then
   net::TagStack tags;
   std::vector<HostPlan> hosts;
   std::vector<Conversation> conversations;

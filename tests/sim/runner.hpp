@@ -8,10 +8,10 @@
 namespace penstock::sim {
 
 struct Task {
-  std::uint64_t seed = 1;    // the first one
-  std::uint64_t seeds = 1;   // how many
-  std::uint64_t jobs = 1;    // processes
-  bool trace = false;        // print everything that happens
+  std::uint64_t seed = 1;   // the first one
+  std::uint64_t seeds = 1;  // how many
+  std::uint64_t jobs = 1;   // processes
+  bool trace = false;       // print everything that happens
 };
 
 // Lives through the worlds and adds up what occurred. Prints one line naming the seed of the first world that broke, and

@@ -64,7 +64,8 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
   if (sabotage_ == Sabotage::wrong_byte) {
     // The last byte of a large datagram, and the checksum with it: as a fault of ours behind the checksum would.
     const auto datagram = peek(frame);
-    if (datagram && datagram->payload.size() > 100 && datagram->source.address.is_v4() && coverage_.datagrams % 50 == 0) {
+    if (datagram && datagram->payload.size() > 100 && datagram->source.address.is_v4() &&
+        coverage_.datagrams % 50 == 0) {
       changed.assign(frame.begin(), frame.end());
       changed.back() ^= 0x40;
       const std::size_t segment = changed.size() - datagram->payload.size() - 8;
@@ -92,7 +93,8 @@ Instant Simulation::next_event() const {
 // One instant of the world: what is due happens, in a fixed order.
 void Simulation::step() {
   const Instant next = later(next_event(), now_);
-  if (next.is_never()) throw Broken("nothing will ever happen again in this world, though it is not over:" + leftovers());
+  if (next.is_never())
+    throw Broken("nothing will ever happen again in this world, though it is not over:" + leftovers());
   now_ = next;
   play_episodes();
   if (now_ >= flood_at_) flood();
@@ -130,21 +132,11 @@ void Simulation::begin(const Episode& e) {
   Host& host = *hosts_[e.host];
   trace_.fault(now_, e.host, fault_names[static_cast<std::size_t>(e.kind)], e.amount);
   switch (e.kind) {
-    case Fault::lcore_stall:
-      host.stall(e.amount, e.end);
-      break;
-    case Fault::tx_ring_full:
-      host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0);
-      return;
-    case Fault::pool_dry:
-      host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0));
-      break;
-    case Fault::partition:
-      network_.cut(e.host, e.amount % 3 != 1, e.amount % 3 != 2);
-      return;
-    case Fault::port_down:
-      host.port().set_link(false);
-      break;
+    case Fault::lcore_stall: host.stall(e.amount, e.end); break;
+    case Fault::tx_ring_full: host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0); return;
+    case Fault::pool_dry: host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0)); break;
+    case Fault::partition: network_.cut(e.host, e.amount % 3 != 1, e.amount % 3 != 2); return;
+    case Fault::port_down: host.port().set_link(false); break;
     case Fault::vanish:
       vanished_[e.host] = true;
       network_.cut(e.host, true, true);
@@ -157,8 +149,7 @@ void Simulation::begin(const Episode& e) {
         else hosts_[i]->stop(now_);
       }
       break;
-    default:
-      throw Broken("an episode of a kind that has no beginning");
+    default: throw Broken("an episode of a kind that has no beginning");
   }
   coverage_.count(e.kind);
 }
@@ -166,20 +157,13 @@ void Simulation::begin(const Episode& e) {
 void Simulation::end(const Episode& e) {
   Host& host = *hosts_[e.host];
   switch (e.kind) {
-    case Fault::tx_ring_full:
-      host.port().set_tx_room(~0u);
-      break;
-    case Fault::pool_dry:
-      host.keep_back(0);
-      break;
+    case Fault::tx_ring_full: host.port().set_tx_room(~0u); break;
+    case Fault::pool_dry: host.keep_back(0); break;
     case Fault::partition:
       if (!vanished_[e.host] && sabotage_ != Sabotage::endless_cut) network_.cut(e.host, false, false);
       break;
-    case Fault::port_down:
-      host.port().set_link(true);
-      break;
-    default:
-      break;
+    case Fault::port_down: host.port().set_link(true); break;
+    default: break;
   }
 }
 
@@ -235,9 +219,10 @@ void Simulation::live_until_closed() {
     if (now_ <= plan_.give_up) continue;
     const auto open = std::ranges::find_if(book_.records(), [](const Record& r) { return !r.closed; });
     if (open == book_.records().end()) return;
-    throw Broken(fmt::format("conversation {:x} of host {} toward host {} had not closed long after the heal (opened {}, "
-                             "{} of {} B echoed)", open->plan.conv, open->plan.client, open->plan.server, open->opened,
-                             open->echoed, open->plan.bytes()));
+    throw Broken(fmt::format(
+        "conversation {:x} of host {} toward host {} had not closed long after the heal (opened {}, "
+        "{} of {} B echoed)",
+        open->plan.conv, open->plan.client, open->plan.server, open->opened, open->echoed, open->plan.bytes()));
   }
 }
 
@@ -268,12 +253,14 @@ void Simulation::check_conversations() const {
   for (const Record& record : book_.records()) {
     const Conversation& c = record.plan;
     if (plan_.gentle) {
-      require(record.completed, fmt::format("conversation {:x} did not complete in a gentle world ({} of {} B, closed as {})",
-                                            c.conv, record.echoed, c.bytes(), name_of(*record.closed)));
+      require(record.completed,
+              fmt::format("conversation {:x} did not complete in a gentle world ({} of {} B, closed as {})", c.conv,
+                          record.echoed, c.bytes(), name_of(*record.closed)));
     }
     if (record.completed && c.target == Target::sink_message && plan_.gentle) {
-      require(record.taken == c.bytes(), fmt::format("conversation {:x}: closed as delivered, but the sink took {} of {} B",
-                                                     c.conv, record.taken, c.bytes()));
+      require(record.taken == c.bytes(),
+              fmt::format("conversation {:x}: closed as delivered, but the sink took {} of {} B", c.conv, record.taken,
+                          c.bytes()));
     }
   }
 }
@@ -291,9 +278,7 @@ Coverage Simulation::run() {
   coverage_.dry_worlds = plan_.dry_pools ? 1 : 0;
   coverage_.virtual_us = static_cast<std::uint64_t>((now_ - plan_.start).count_us());
   coverage_.trace_hash = trace_.hash();
-  const auto passes = [this](std::int64_t wrap) {
-    return plan_.start.count_us() < wrap && now_.count_us() >= wrap;
-  };
+  const auto passes = [this](std::int64_t wrap) { return plan_.start.count_us() < wrap && now_.count_us() >= wrap; };
   constexpr std::int64_t circle = std::int64_t{1} << 32;
   if (passes(circle) || passes(circle * 1000)) coverage_.count(Fault::clock_wrap);
   return coverage_;

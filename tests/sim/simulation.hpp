@@ -78,7 +78,7 @@ class Simulation {
   Strangers strangers_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<bool> vanished_;
-  std::vector<Turn> turns_;        // by time
+  std::vector<Turn> turns_;  // by time
   std::size_t next_turn_ = 0;
   std::vector<const Episode*> waiting_;  // endings whose time came before the world had seen enough
   Instant now_;

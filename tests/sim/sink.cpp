@@ -18,8 +18,7 @@ void Sink::take(Connection connection, Instant now) {
   Record* record = book_.find(connection.conv());
   if (record == nullptr) {
     if (!is_stranger(connection.conv())) book_.fail("a sink got a conversation that nobody planned");
-    while (connection.receive()) {
-    }
+    while (connection.receive()) {}
     return;
   }
   Progress& progress = progress_[connection.id().raw()];

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint32_t stranger_first = 100;  // their numbers among the hosts
 constexpr std::uint32_t stranger_count = 8;
-constexpr std::uint32_t nobody = 77;           // an address that no host has
+constexpr std::uint32_t nobody = 77;  // an address that no host has
 constexpr std::uint8_t push = 81;
 
 using Frames = std::vector<Bytes>;
@@ -86,9 +86,7 @@ Frames eth_type_unknown(Act& a) { return {ethernet(a.to_mac, a.from_mac, a.plan.
 
 Frames arp_malformed(Act& a) { return {a.arp_frame(arp(9, a.from_mac, a.from, {}, a.to))}; }
 Frames arp_not_for_us(Act& a) { return {a.arp_frame(arp(1, a.from_mac, a.from, {}, address_of(nobody, false)))}; }
-Frames arp_unasked(Act& a) {
-  return {a.arp_frame(arp(2, a.from_mac, address_of(nobody, false), a.to_mac, a.to))};
-}
+Frames arp_unasked(Act& a) { return {a.arp_frame(arp(2, a.from_mac, address_of(nobody, false), a.to_mac, a.to))}; }
 Frames arp_bad_sender(Act& a) {
   return {a.arp_frame(arp(1, a.from_mac, net::IpAddress::v4(192, 168, 9, 9), {}, a.to))};
 }
@@ -114,7 +112,8 @@ Frames ip4_fragment(Act& a) {
 Frames ip6_fragment(Act& a) { return {a.frame(ip(a.from, a.to, 44, Bytes{17, 0, 0, 1, 0, 0, 0, 1}))}; }
 Frames ip6_bad_extension(Act& a) { return {a.frame(ip(a.from, a.to, 0, Bytes{17, 9, 0, 0, 0, 0, 0, 0}))}; }
 Frames ip_bad_source(Act& a) {
-  a.from = a.ip6 ? net::IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) : net::IpAddress::v4(127, 0, 0, 1);
+  a.from =
+      a.ip6 ? net::IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) : net::IpAddress::v4(127, 0, 0, 1);
   return {a.datagram(a.opening(a.conv()))};
 }
 Frames ip_not_for_us(Act& a) {
@@ -129,7 +128,9 @@ Frames icmp_bad_checksum(Act& a) {
   message[2] ^= 1;
   return {a.frame(ip(a.from, a.to, a.ip6 ? 58 : 1, message))};
 }
-Frames icmp_unhandled(Act& a) { return {a.frame(ip(a.from, a.to, a.ip6 ? 58 : 1, icmp_message(a, a.ip6 ? 200 : 13, Bytes(12))))}; }
+Frames icmp_unhandled(Act& a) {
+  return {a.frame(ip(a.from, a.to, a.ip6 ? 58 : 1, icmp_message(a, a.ip6 ? 200 : 13, Bytes(12))))};
+}
 Frames icmp_rate_limited(Act& a) {
   return Frames(60, a.frame(ip(a.from, a.to, a.ip6 ? 58 : 1, icmp_message(a, a.ip6 ? 128 : 8, Bytes(12)))));
 }
@@ -205,7 +206,8 @@ Frames acks_unmatched(Act& a) {
   const std::uint32_t c = a.conv();
   const net::Endpoint source = a.client();
   const net::Endpoint destination{a.to, server_port_first};
-  return {a.datagram(source, destination, a.opening(c)), a.datagram(source, destination, kcp(c, 82, 0, 0, 0, {}, 12345))};
+  return {a.datagram(source, destination, a.opening(c)),
+          a.datagram(source, destination, kcp(c, 82, 0, 0, 0, {}, 12345))};
 }
 
 enum class Family : std::uint8_t { any, ip4, ip6 };
@@ -214,26 +216,37 @@ struct Row {
   Family family;
 };
 constexpr Row rows[] = {
-    {eth_too_short, Family::any},       {eth_not_for_us, Family::any},     {eth_bad_source, Family::any},
-    {eth_vlan_unknown, Family::any},    {eth_type_unknown, Family::any},   {arp_malformed, Family::ip4},
-    {arp_not_for_us, Family::ip4},      {arp_unasked, Family::ip4},        {arp_bad_sender, Family::ip4},
-    {arp_question, Family::ip4},        {ip_malformed, Family::any},       {ip4_bad_checksum, Family::ip4},
-    {ip4_fragment, Family::ip4},        {ip6_fragment, Family::ip6},       {ip6_bad_extension, Family::ip6},
-    {ip_bad_source, Family::any},       {ip_not_for_us, Family::any},      {ip_protocol_unknown, Family::any},
-    {icmp_malformed, Family::any},      {icmp_bad_checksum, Family::any},  {icmp_unhandled, Family::any},
-    {icmp_rate_limited, Family::any},   {nd_malformed, Family::ip6},       {nd_not_for_us, Family::ip6},
-    {nd_unasked, Family::ip6},          {udp_malformed, Family::any},      {udp_bad_checksum, Family::any},
-    {udp_no_checksum6, Family::ip6},    {udp_zero_port, Family::any},      {udp_no_listener, Family::any},
-    {session_not_opening, Family::any}, {half_open, Family::any},          {path_unproven, Family::any},
-    {no_route, Family::ip4},            {kcp_too_short, Family::any},      {kcp_wrong_conv, Family::any},
-    {kcp_bad_command, Family::any},     {kcp_bad_length, Family::any},     {kcp_una_ahead, Family::any},
-    {kcp_bad_fragment, Family::any},    {kcp_beyond_window, Family::any},  {acks_unmatched, Family::any},
+    {eth_too_short, Family::any},       {eth_not_for_us, Family::any},
+    {eth_bad_source, Family::any},      {eth_vlan_unknown, Family::any},
+    {eth_type_unknown, Family::any},    {arp_malformed, Family::ip4},
+    {arp_not_for_us, Family::ip4},      {arp_unasked, Family::ip4},
+    {arp_bad_sender, Family::ip4},      {arp_question, Family::ip4},
+    {ip_malformed, Family::any},        {ip4_bad_checksum, Family::ip4},
+    {ip4_fragment, Family::ip4},        {ip6_fragment, Family::ip6},
+    {ip6_bad_extension, Family::ip6},   {ip_bad_source, Family::any},
+    {ip_not_for_us, Family::any},       {ip_protocol_unknown, Family::any},
+    {icmp_malformed, Family::any},      {icmp_bad_checksum, Family::any},
+    {icmp_unhandled, Family::any},      {icmp_rate_limited, Family::any},
+    {nd_malformed, Family::ip6},        {nd_not_for_us, Family::ip6},
+    {nd_unasked, Family::ip6},          {udp_malformed, Family::any},
+    {udp_bad_checksum, Family::any},    {udp_no_checksum6, Family::ip6},
+    {udp_zero_port, Family::any},       {udp_no_listener, Family::any},
+    {session_not_opening, Family::any}, {half_open, Family::any},
+    {path_unproven, Family::any},       {no_route, Family::ip4},
+    {kcp_too_short, Family::any},       {kcp_wrong_conv, Family::any},
+    {kcp_bad_command, Family::any},     {kcp_bad_length, Family::any},
+    {kcp_una_ahead, Family::any},       {kcp_bad_fragment, Family::any},
+    {kcp_beyond_window, Family::any},   {acks_unmatched, Family::any},
 };
 
 }  // namespace
 
 Strangers::Strangers(const Plan& plan, Book& book)
-    : plan_(plan), book_(book), rng_(Rng(plan.seed).child(900)), left_(plan.strangers), next_(plan.start + Duration::seconds(2)) {}
+    : plan_(plan),
+      book_(book),
+      rng_(Rng(plan.seed).child(900)),
+      left_(plan.strangers),
+      next_(plan.start + Duration::seconds(2)) {}
 
 std::vector<Bytes> Strangers::act(Instant now) {
   if (now < next_deadline()) return {};

@@ -19,8 +19,8 @@ const char* name_of(TraceKind kind) { return kind_names[static_cast<std::size_t>
 }  // namespace
 
 void Trace::mix(Instant now, TraceKind kind, std::uint32_t host, std::uint64_t a, std::uint64_t b) {
-  const std::array<std::uint64_t, 6> words{hash_, static_cast<std::uint64_t>(now.count_us()),
-                                           static_cast<std::uint64_t>(kind), host, a, b};
+  const std::array<std::uint64_t, 6> words{
+      hash_, static_cast<std::uint64_t>(now.count_us()), static_cast<std::uint64_t>(kind), host, a, b};
   hash_ = siphash13_words(frame_key, words);
   ++events_;
 }

@@ -20,8 +20,8 @@ enum class TraceKind : std::uint8_t {
   received,       // `b` bytes of conversation `a`
   sent,           // `b` bytes of conversation `a`
   writable,
-  closed,         // `b` is the reason
-  fault,          // an episode began or ended
+  closed,  // `b` is the reason
+  fault,   // an episode began or ended
 };
 
 class Trace {

@@ -20,7 +20,8 @@ void AddressWatch::on_arrival(std::span<const std::uint8_t> frame) {
   if (!datagram) return;
   const auto segments = peek_kcp(datagram->payload);
   if (!segments) return;
-  Balance& balance = balances_[{datagram->source, datagram->destination, account(datagram->destination, segments->conv)}];
+  Balance& balance =
+      balances_[{datagram->source, datagram->destination, account(datagram->destination, segments->conv)}];
   balance.in += datagram->payload.size();
   balance.acknowledged = balance.acknowledged || segments->acknowledges;
 }
