@@ -22,15 +22,10 @@ void Echo::on_events(Connections& connections, std::span<const ConnectionEvent> 
     Connection connection = connections.get(event.id);
     if (!connection) continue;
     switch (event.kind) {
-      case ConnectionEvent::Kind::opened:
-        break;
+      case ConnectionEvent::Kind::opened: break;
       case ConnectionEvent::Kind::readable:
-      case ConnectionEvent::Kind::writable:
-        serve(connections, connection);
-        break;
-      case ConnectionEvent::Kind::closed:
-        forget(connection);
-        break;
+      case ConnectionEvent::Kind::writable: serve(connections, connection); break;
+      case ConnectionEvent::Kind::closed: forget(connection); break;
     }
   }
 }
@@ -57,8 +52,7 @@ void Echo::serve(Connections& connections, Connection connection) {
 // True when the session can take more.
 bool Echo::send(Connection connection, SegmentQueue&& message) {
   switch (connection.send(message)) {
-    case SendResult::accepted:
-      return true;
+    case SendResult::accepted: return true;
     case SendResult::full: {
       const std::uint32_t place = held_.take(std::move(message));
       PENSTOCK_ASSERT(place != Slab<SegmentQueue>::none);
@@ -69,8 +63,7 @@ bool Echo::send(Connection connection, SegmentQueue&& message) {
       ++too_large_;
       connection.close();
       return false;
-    case SendResult::closed:
-      return false;
+    case SendResult::closed: return false;
   }
   return false;
 }
