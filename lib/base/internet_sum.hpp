@@ -15,7 +15,13 @@ std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t pa
 // Copies `source` to `target` and returns its sum in the same pass. The two do not overlap.
 std::uint64_t copy_and_sum(std::uint8_t* target, std::span<const std::uint8_t> source);
 // Folds a partial sum into 16 bits; not inverted. Stored with a plain 16-bit write.
-std::uint16_t sum_fold(std::uint64_t partial);
+constexpr std::uint16_t sum_fold(std::uint64_t partial) {
+  partial = (partial & 0xffffffffu) + (partial >> 32);
+  partial = (partial & 0xffffffffu) + (partial >> 32);
+  partial = (partial & 0xffffu) + (partial >> 16);
+  partial = (partial & 0xffffu) + (partial >> 16);
+  return static_cast<std::uint16_t>(partial);
+}
 // Adds `part`, the sum of a part that begins `offset` bytes into the whole: an odd offset swaps its bytes.
 inline std::uint64_t sum_add_at(std::uint64_t partial, std::uint64_t part, std::size_t offset) {
   const std::uint16_t folded = sum_fold(part);
