@@ -148,10 +148,6 @@ bool IpAddress::is_link_local() const {
   if (is_v4()) return bytes_[12] == 169 && bytes_[13] == 254;
   return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
-bool IpAddress::is_valid_source() const {
-  if (is_v4()) return bytes_[12] != 0 && bytes_[12] != 127 && bytes_[12] < 224;
-  return bytes_[0] != 0xff && *this != IpAddress{} && !is_loopback();
-}
 
 bool Prefix::contains(const IpAddress& other) const {
   if (address.is_v4() != other.is_v4()) return false;

@@ -10,6 +10,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,20 @@ namespace penstock::net {
 struct MacAddress {
   std::array<std::uint8_t, 6> bytes{};
   constexpr auto operator<=>(const MacAddress&) const = default;
+  // Two loads a side; what the compiler makes of an array's comparison is a call.
+  constexpr bool operator==(const MacAddress& o) const {
+    if
+      consteval { return bytes == o.bytes; }
+    else {
+      std::uint32_t front[2];
+      std::uint16_t back[2];
+      std::memcpy(&front[0], bytes.data(), 4);
+      std::memcpy(&front[1], o.bytes.data(), 4);
+      std::memcpy(&back[0], bytes.data() + 4, 2);
+      std::memcpy(&back[1], o.bytes.data() + 4, 2);
+      return ((front[0] ^ front[1]) | static_cast<std::uint32_t>(back[0] ^ back[1])) == 0;
+    }
+  }
   constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }  // broadcast included
   constexpr bool is_zero() const { return *this == MacAddress{}; }
   static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
@@ -30,7 +45,10 @@ class IpAddress {
   static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
     return IpAddress({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d});
   }
-  static constexpr IpAddress v4(std::array<std::uint8_t, 4> b) { return v4(b[0], b[1], b[2], b[3]); }
+  static constexpr IpAddress v4(std::array<std::uint8_t, 4> b) {
+    const std::array<std::uint64_t, 2> halves{0, std::uint64_t{std::bit_cast<std::uint32_t>(b)} << 32 | 0xffff0000u};
+    return IpAddress(std::bit_cast<std::array<std::uint8_t, 16>>(halves));
+  }
   static constexpr IpAddress v6(std::array<std::uint8_t, 16> bytes) { return IpAddress(bytes); }
 
   constexpr bool is_v4() const {
@@ -48,9 +66,19 @@ class IpAddress {
   bool is_link_local() const;   // 169.254/16 or fe80::/10
   // May stand as the source of a packet for a host: not unspecified, multicast, loopback, 0/8 or 240/4. A mapped source
   // in an IPv6 packet looks like IPv4 here; the parser refuses it by the packet's family.
-  bool is_valid_source() const;
+  constexpr bool is_valid_source() const {
+    if (is_v4()) return bytes_[12] != 0 && bytes_[12] != 127 && bytes_[12] < 224;
+    const auto halves = words();
+    const bool unspecified_or_loopback = halves[0] == 0 && (halves[1] & ~(std::uint64_t{1} << 56)) == 0;
+    return bytes_[0] != 0xff && !unspecified_or_loopback;
+  }
 
   constexpr auto operator<=>(const IpAddress&) const = default;
+  constexpr bool operator==(const IpAddress& o) const {
+    const auto a = words();
+    const auto b = o.words();
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+  }
 
  private:
   constexpr explicit IpAddress(std::array<std::uint8_t, 16> bytes) : bytes_(bytes) {}

@@ -1,24 +1,38 @@
 // Checksums: the Internet checksum of IPv4, UDP and ICMP, over the sums of base/internet_sum.
 //
-// A "field" is the 16-bit checksum as its bytes lie in memory; field_write() and field_read() move it without turning
-// them (RFC 1071, 2.B). Pure functions, callable from any core.
+// A "field" is the 16-bit checksum as its bytes lie in memory; field_write() stores it without turning it (RFC 1071, 2.B).
+// Pure functions, callable from any core.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "base/assert.hpp"
 #include "base/internet_sum.hpp"
 #include "net/address.hpp"
 
 namespace penstock::net {
 
-// The sum of the pseudo-header of RFC 768 or RFC 8200, 8.1: addresses, protocol and `length`, the bytes of the upper layer's
-// header and data. Both addresses are of one family.
-std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
-                                std::uint32_t length);
 // What a 16-bit word in host order adds to a sum.
 constexpr std::uint64_t word_sum(std::uint16_t host_order) {
   return static_cast<std::uint16_t>((host_order << 8) | (host_order >> 8));
+}
+// What two addresses of one family add: the last four bytes of each are all there is of an IPv4 address.
+inline std::uint64_t address_sum(const IpAddress& source, const IpAddress& destination) {
+  const auto halves = [](std::uint64_t word) { return (word & 0xffffffffu) + (word >> 32); };
+  const auto from = source.words();
+  const auto to = destination.words();
+  if (source.is_v4()) return (from[1] >> 32) + (to[1] >> 32);
+  return halves(from[0]) + halves(from[1]) + halves(to[0]) + halves(to[1]);
+}
+// The sum of the pseudo-header of RFC 768 or RFC 8200, 8.1: addresses, protocol and `length`, the bytes of the upper layer's
+// header and data. Both addresses are of one family.
+inline std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
+                                       std::uint32_t length) {
+  PENSTOCK_ASSERT(source.is_v4() == destination.is_v4());
+  return address_sum(source, destination) + word_sum(protocol) + word_sum(static_cast<std::uint16_t>(length >> 16)) +
+         word_sum(static_cast<std::uint16_t>(length & 0xffff));
 }
 // The field of an IPv4 or ICMP checksum whose covered bytes, the field taken as zero, add up to `sum`.
 inline std::uint16_t checksum_field(std::uint64_t sum) { return static_cast<std::uint16_t>(~sum_fold(sum)); }
@@ -30,8 +44,10 @@ inline std::uint16_t udp_checksum_field(std::uint64_t sum) {
 // True when bytes that include their checksum add up to `sum`: all ones.
 inline bool checksum_holds(std::uint64_t sum) { return sum_fold(sum) == 0xffff; }
 
-// Moves a field to and from the first two of `place`.
-void field_write(std::span<std::uint8_t> place, std::uint16_t field);
-std::uint16_t field_read(std::span<const std::uint8_t> place);
+// Stores a field in the first two bytes of `place`.
+inline void field_write(std::span<std::uint8_t> place, std::uint16_t field) {
+  PENSTOCK_ASSERT(place.size() >= sizeof field);
+  std::memcpy(place.data(), &field, sizeof field);
+}
 
 }  // namespace penstock::net

@@ -33,6 +33,7 @@ constexpr std::string_view name_of(DropReason reason) { return drop_reason_names
 // True for what was lost on its way out; every other reason is about something received.
 constexpr bool is_transmit(DropReason reason) {
   switch (reason) {
+    case DropReason::tx_refused:
     case DropReason::neighbor_pending_full:
     case DropReason::neighbor_unresolved:
     case DropReason::no_route:

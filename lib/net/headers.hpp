@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <span>
 
 #include "base/cursor.hpp"
 #include "net/address.hpp"
@@ -56,6 +58,38 @@ constexpr IpAddress solicited_node(const IpAddress& address) {
 constexpr MacAddress multicast_mac(const IpAddress& group) {
   const auto& b = group.bytes();
   return {{0x33, 0x33, b[12], b[13], b[14], b[15]}};
+}
+
+// Fields at an offset that the caller checked against the length once: the headers of every packet are read and written this
+// way, those of rare messages by a ByteReader and ByteWriter.
+inline std::uint16_t be16_at(std::span<const std::uint8_t> bytes, std::size_t at) {
+  std::uint16_t value = 0;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return to_big_endian(value);
+}
+inline MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t at) {
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), bytes.data() + at, mac.bytes.size());
+  return mac;
+}
+inline IpAddress ip4_at(std::span<const std::uint8_t> bytes, std::size_t at) {
+  std::array<std::uint8_t, 4> quad{};
+  std::memcpy(quad.data(), bytes.data() + at, quad.size());
+  return IpAddress::v4(quad);
+}
+inline IpAddress ip6_at(std::span<const std::uint8_t> bytes, std::size_t at) {
+  std::array<std::uint8_t, 16> whole{};
+  std::memcpy(whole.data(), bytes.data() + at, whole.size());
+  return IpAddress::v6(whole);
+}
+
+inline void be16_to(std::span<std::uint8_t> bytes, std::size_t at, std::uint16_t value) {
+  const std::uint16_t turned = to_big_endian(value);
+  std::memcpy(bytes.data() + at, &turned, sizeof turned);
+}
+template <std::size_t count>
+void copy_to(std::span<std::uint8_t> bytes, std::size_t at, const std::array<std::uint8_t, count>& source) {
+  std::memcpy(bytes.data() + at, source.data(), count);
 }
 
 // Each yields zeros when the reader is short; the caller asks ok().

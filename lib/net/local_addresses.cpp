@@ -16,7 +16,7 @@ std::size_t entries_max(std::span<const InterfaceConfig> interfaces) {
   return count;
 }
 
-std::size_t bucket_count(std::size_t entries) { return std::bit_ceil(2 * entries + 2); }
+std::size_t bucket_count(std::size_t entries) { return std::bit_ceil(4 * entries + 1); }
 
 IpAddress directed_broadcast(const Prefix& prefix) {
   auto quad = prefix.address.v4_bytes();
@@ -56,6 +56,7 @@ LocalAddresses::LocalAddresses(Arena& arena, std::span<const InterfaceConfig> in
       add(other);
     }
   }
+  refresh();
 }
 
 std::size_t LocalAddresses::cost(std::span<const InterfaceConfig> interfaces) {
@@ -67,14 +68,14 @@ const LocalAddress* LocalAddresses::find(std::uint16_t interface, const IpAddres
   return find_entry(interface, address);
 }
 
-bool LocalAddresses::usable(std::uint16_t interface, const IpAddress& address) const {
-  const LocalAddress* entry = find(interface, address);
-  return entry != nullptr && entry->kind == AddressKind::own && entry->state == AddressState::preferred;
+bool LocalAddresses::usable_further(std::uint16_t interface, const IpAddress& address) const {
+  const LocalAddress* own = find_own(interface, address);
+  return own != nullptr && own->state == AddressState::preferred;
 }
 
-bool LocalAddresses::forbidden_source(std::uint16_t interface, const IpAddress& address) const {
+bool LocalAddresses::forbidden_from(std::size_t bucket, std::uint16_t interface, const IpAddress& address) const {
   const std::size_t mask = buckets_.size() - 1;
-  for (std::size_t b = bucket_of(address); buckets_[b] != 0; b = (b + 1) & mask) {
+  for (std::size_t b = bucket; buckets_[b] != 0; b = (b + 1) & mask) {
     const LocalAddress& entry = entries_[buckets_[b] - 1];
     if (entry.address == address && (entry.kind == AddressKind::own || entry.interface == interface)) return true;
   }
@@ -108,7 +109,7 @@ void LocalAddresses::on_link(std::uint16_t interface, bool up, Instant now) {
     entry.steps_left = is_v4 ? announcements : probes;
     owe(entry, is_v4 ? OwedFrame::announcement : OwedFrame::probe, now);
   }
-  find_earliest();
+  refresh();
 }
 
 bool LocalAddresses::on_conflict(std::uint16_t interface, const IpAddress& address) {
@@ -125,7 +126,7 @@ void LocalAddresses::mark_duplicate(std::uint16_t interface, const IpAddress& ad
   own->deadline = Instant::never();
   if (own->owed != OwedFrame::none) --owed_count_;
   own->owed = OwedFrame::none;
-  find_earliest();
+  refresh();
 }
 
 void LocalAddresses::on_timeout(Instant now) {
@@ -139,7 +140,7 @@ void LocalAddresses::on_timeout(Instant now) {
     }
     owe(entry, entry.state == AddressState::tentative ? OwedFrame::probe : OwedFrame::announcement, now);
   }
-  find_earliest();
+  refresh();
 }
 
 const LocalAddress* LocalAddresses::next_owed() const { return owed_count_ == 0 ? nullptr : &first_owed(); }
@@ -148,7 +149,7 @@ void LocalAddresses::sent(Instant now) {
   LocalAddress& entry = first_owed();
   --owed_count_;
   step(entry, now);
-  find_earliest();
+  refresh();
 }
 
 void LocalAddresses::lost(Instant now) {
@@ -156,7 +157,7 @@ void LocalAddresses::lost(Instant now) {
   --owed_count_;
   entry.owed = OwedFrame::none;
   entry.deadline = now + probe_wait;
-  find_earliest();
+  refresh();
 }
 
 LocalAddress& LocalAddresses::first_owed() const {
@@ -180,12 +181,6 @@ LocalAddress* LocalAddresses::find_entry(std::uint16_t interface, const IpAddres
 LocalAddress* LocalAddresses::find_own(std::uint16_t interface, const IpAddress& address) const {
   LocalAddress* entry = find_entry(interface, address);
   return entry != nullptr && entry->kind == AddressKind::own ? entry : nullptr;
-}
-
-std::size_t LocalAddresses::bucket_of(const IpAddress& address) const {
-  const auto halves = address.words();
-  const std::uint64_t mixed = (halves[0] ^ std::rotl(halves[1], 29)) * 0x9e3779b97f4a7c15u;
-  return static_cast<std::size_t>(mixed >> 32) & (buckets_.size() - 1);
 }
 
 // The same address twice on an interface (two addresses may share a solicited-node group) is kept once.
@@ -213,9 +208,14 @@ void LocalAddresses::step(LocalAddress& entry, Instant now) {
   else entry.deadline = entry.steps_left > 0 ? now + announce_wait : Instant::never();
 }
 
-void LocalAddresses::find_earliest() {
+// Sums up over all own addresses after one of them changed.
+void LocalAddresses::refresh() {
   earliest_ = Instant::never();
-  for (const LocalAddress& entry : entries_.first(own_count_)) earliest_ = earlier(earliest_, entry.deadline);
+  all_usable_ = true;
+  for (const LocalAddress& entry : entries_.first(own_count_)) {
+    earliest_ = earlier(earliest_, entry.deadline);
+    all_usable_ = all_usable_ && entry.state == AddressState::preferred;
+  }
 }
 
 }  // namespace penstock::net

@@ -8,6 +8,7 @@
 // until sent() or lost() tells what became of it. One core owns it; time is an argument.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -55,11 +56,22 @@ class LocalAddresses {
 
   // The entry of `address` on `interface`, or nothing.
   const LocalAddress* find(std::uint16_t interface, const IpAddress& address) const;
+  // True when every own address is in use, so that nobody need ask for one of them.
+  bool all_usable() const { return all_usable_; }
   // True for an own address in use.
-  bool usable(std::uint16_t interface, const IpAddress& address) const;
+  bool usable(std::uint16_t interface, const IpAddress& address) const {
+    const std::uint32_t at = buckets_[bucket_of(address)];
+    if (at == 0) return false;
+    const LocalAddress& entry = entries_[at - 1];
+    if (entry.address != address || entry.interface != interface) return usable_further(interface, address);
+    return entry.kind == AddressKind::own && entry.state == AddressState::preferred;
+  }
   // True when a packet that arrives on `interface` must not come from `address`: it is ours on some interface, or the
   // link's broadcast address.
-  bool forbidden_source(std::uint16_t interface, const IpAddress& address) const;
+  bool forbidden_source(std::uint16_t interface, const IpAddress& address) const {
+    const std::size_t bucket = bucket_of(address);
+    return buckets_[bucket] != 0 && forbidden_from(bucket, interface, address);
+  }
   // An own address in use from which to reach `target` on `interface`: one whose prefix holds it, else one of the same
   // scope, else any of the family.
   std::optional<IpAddress> source_for(std::uint16_t interface, const IpAddress& target) const;
@@ -82,18 +94,26 @@ class LocalAddresses {
   LocalAddress& first_owed() const;
   LocalAddress* find_entry(std::uint16_t interface, const IpAddress& address) const;
   LocalAddress* find_own(std::uint16_t interface, const IpAddress& address) const;
-  std::size_t bucket_of(const IpAddress& address) const;
+  std::size_t bucket_of(const IpAddress& address) const {
+    const auto halves = address.words();
+    const std::uint64_t mixed = (halves[0] ^ std::rotl(halves[1], 29)) * 0x9e3779b97f4a7c15u;
+    return static_cast<std::size_t>(mixed >> 32) & (buckets_.size() - 1);
+  }
+  // What the look-ups do when the first bucket does not decide.
+  bool usable_further(std::uint16_t interface, const IpAddress& address) const;
+  bool forbidden_from(std::size_t bucket, std::uint16_t interface, const IpAddress& address) const;
   void add(const LocalAddress& entry);
   void owe(LocalAddress& entry, OwedFrame frame, Instant now);
   void step(LocalAddress& entry, Instant now);
-  void find_earliest();
+  void refresh();
 
   std::span<LocalAddress> entries_;   // own addresses first, in the order of the configuration
-  std::span<std::uint32_t> buckets_;  // entry index + 1, or 0; linear probing, at most half full
+  std::span<std::uint32_t> buckets_;  // entry index + 1, or 0; linear probing, at most a quarter full
   std::uint32_t count_ = 0;
   std::uint32_t own_count_ = 0;
   std::uint32_t owed_count_ = 0;
   Instant earliest_ = Instant::never();
+  bool all_usable_ = false;
   bool announces_;
 };
 

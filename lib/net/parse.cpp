@@ -87,77 +87,70 @@ Parsed<void> walk_extensions(Bytes payload, std::uint8_t next, IpHeader& ip) {
 }  // namespace
 
 Parsed<EthernetHeader> parse_ethernet(Bytes frame) {
-  ByteReader in(frame);
+  if (frame.size() < ethernet_bytes) return drop(DropReason::eth_too_short);
   EthernetHeader header;
-  header.destination = read_mac(in);
-  header.source = read_mac(in);
-  header.type = in.u16_be();
+  header.destination = mac_at(frame, 0);
+  header.source = mac_at(frame, 6);
+  header.type = be16_at(frame, 12);
+  header.l2_bytes = ethernet_bytes;
   for (std::uint32_t i = 0; i < header.tags.vlan.size() && is_tag(header.type); ++i) {
-    const auto vlan = static_cast<std::uint16_t>(in.u16_be() & vlan_id_mask);
-    header.type = in.u16_be();
+    if (frame.size() < std::size_t{header.l2_bytes} + tag_bytes) return drop(DropReason::eth_too_short);
+    const auto vlan = static_cast<std::uint16_t>(be16_at(frame, header.l2_bytes) & vlan_id_mask);
+    header.type = be16_at(frame, header.l2_bytes + 2u);
+    header.l2_bytes = static_cast<std::uint16_t>(header.l2_bytes + tag_bytes);
     if (vlan != 0) header.tags.vlan[header.tags.count++] = vlan;
   }
-  if (!in.ok()) return drop(DropReason::eth_too_short);
   if (is_tag(header.type)) return drop(DropReason::eth_vlan_unknown);
-  header.l2_bytes = static_cast<std::uint16_t>(in.position());
   return header;
 }
 
 Parsed<IpHeader> parse_ip4(Bytes packet, ChecksumState checksum) {
-  ByteReader in(packet);
-  const std::uint8_t version_length = in.u8();
-  in.skip(1);
-  const std::uint16_t total_bytes = in.u16_be();
-  in.skip(2);
-  const std::uint16_t flags_offset = in.u16_be();
-  IpHeader ip;
-  ip.is_v4 = true;
-  ip.hop_limit = in.u8();
-  ip.protocol = in.u8();
-  in.skip(2);
-  ip.source = read_ip4(in);
-  ip.destination = read_ip4(in);
-  ip.header_bytes = static_cast<std::uint16_t>((version_length & 0x0f) * 4);
-  ip.total_bytes = total_bytes;
-  if (!in.ok() || version_length >> 4 != 4 || ip.header_bytes < ip4_bytes || total_bytes < ip.header_bytes ||
+  if (packet.size() < ip4_bytes) return drop(DropReason::ip4_malformed);
+  const std::uint8_t version_length = packet[0];
+  const auto header_bytes = static_cast<std::uint16_t>((version_length & 0x0f) * 4);
+  const std::uint16_t total_bytes = be16_at(packet, 2);
+  if (version_length >> 4 != 4 || header_bytes < ip4_bytes || total_bytes < header_bytes ||
       total_bytes > packet.size()) {
     return drop(DropReason::ip4_malformed);
   }
-  const bool holds = checksum == ChecksumState::good || (checksum == ChecksumState::unknown &&
-                                                         checksum_holds(internet_sum(packet.first(ip.header_bytes))));
+  const bool holds = checksum == ChecksumState::good ||
+                     (checksum == ChecksumState::unknown && checksum_holds(internet_sum(packet.first(header_bytes))));
   if (!holds) return drop(DropReason::ip4_bad_checksum);
-  if ((flags_offset & ip4_fragment_mask) != 0) return drop(DropReason::ip4_fragment);
-  return ip;
+  if ((be16_at(packet, 6) & ip4_fragment_mask) != 0) return drop(DropReason::ip4_fragment);
+  return IpHeader{.source = ip4_at(packet, 12),
+                  .destination = ip4_at(packet, 16),
+                  .is_v4 = true,
+                  .protocol = packet[9],
+                  .hop_limit = packet[8],
+                  .header_bytes = header_bytes,
+                  .total_bytes = total_bytes};
 }
 
 Parsed<IpHeader> parse_ip6(Bytes packet) {
-  ByteReader in(packet);
-  const std::uint32_t version_class_flow = in.u32_be();
-  const std::uint16_t payload_bytes = in.u16_be();
-  const std::uint8_t next = in.u8();
-  IpHeader ip;
-  ip.hop_limit = in.u8();
-  ip.source = read_ip6(in);
-  ip.destination = read_ip6(in);
-  if (!in.ok() || version_class_flow >> 28 != 6 || payload_bytes > in.remaining())
-    return drop(DropReason::ip6_malformed);
-  ip.total_bytes = std::uint32_t{ip6_bytes} + payload_bytes;
-  const Parsed<void> walked = walk_extensions(in.rest().first(payload_bytes), next, ip);
-  if (!walked) return drop(walked.error());
+  if (packet.size() < ip6_bytes || packet[0] >> 4 != 6) return drop(DropReason::ip6_malformed);
+  const std::uint16_t payload_bytes = be16_at(packet, 4);
+  if (payload_bytes > packet.size() - ip6_bytes) return drop(DropReason::ip6_malformed);
+  IpHeader ip{.source = ip6_at(packet, 8),
+              .destination = ip6_at(packet, 24),
+              .is_v4 = false,
+              .protocol = packet[6],
+              .hop_limit = packet[7],
+              .header_bytes = ip6_bytes,
+              .total_bytes = std::uint32_t{ip6_bytes} + payload_bytes};
+  if (is_extension(ip.protocol)) {
+    const Parsed<void> walked = walk_extensions(packet.subspan(ip6_bytes, payload_bytes), ip.protocol, ip);
+    if (!walked) return drop(walked.error());
+  }
   if (ip.source.is_v4()) return drop(DropReason::ip6_bad_source);
   if (ip.destination.is_v4()) return drop(DropReason::ip6_not_for_us);
   return ip;
 }
 
 Parsed<UdpHeader> parse_udp(Bytes datagram, const IpHeader& ip, ChecksumState checksum, RxChecksumPolicy policy) {
-  ByteReader in(datagram);
-  UdpHeader udp;
-  udp.source_port = in.u16_be();
-  udp.destination_port = in.u16_be();
-  udp.length = in.u16_be();
-  const std::uint16_t field = in.u16_be();
-  if (!in.ok() || udp.length < udp_bytes || udp.length > datagram.size()) return drop(DropReason::udp_malformed);
-  if (field == 0) {
+  if (datagram.size() < udp_bytes) return drop(DropReason::udp_malformed);
+  const UdpHeader udp{be16_at(datagram, 0), be16_at(datagram, 2), be16_at(datagram, 4)};
+  if (udp.length < udp_bytes || udp.length > datagram.size()) return drop(DropReason::udp_malformed);
+  if (be16_at(datagram, 6) == 0) {
     if (!ip.is_v4) return drop(DropReason::udp_no_checksum6);
   } else if (policy == RxChecksumPolicy::verify && checksum != ChecksumState::good) {
     const std::uint64_t pseudo = pseudo_header_sum(ip.source, ip.destination, protocol_udp, udp.length);

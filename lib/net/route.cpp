@@ -36,18 +36,9 @@ std::size_t RouteTable::cost(std::span<const InterfaceConfig> interfaces) {
 std::optional<NextHop> RouteTable::find(std::uint16_t interface, const IpAddress& destination) const {
   const auto words = destination.words();
   for (const Row& row : rows(interface, destination.is_v4())) {
-    if (row.holds(words)) return NextHop{row.direct ? destination : row.via, interface, row.length};
+    if (row.holds(words)) return NextHop{row.direct ? destination : row.via, row.length};
   }
   return std::nullopt;
-}
-
-std::optional<NextHop> RouteTable::find(const IpAddress& destination) const {
-  std::optional<NextHop> best;
-  for (std::uint16_t i = 0; i < ranges_.size(); ++i) {
-    const auto candidate = find(i, destination);
-    if (candidate && (!best || candidate->prefix_length > best->prefix_length)) best = candidate;
-  }
-  return best;
 }
 
 bool RouteTable::on_link(std::uint16_t interface, const IpAddress& address) const {
@@ -86,13 +77,6 @@ void RouteTable::add_family(const InterfaceConfig& interface, bool v4) {
     for (std::uint32_t k = i; k > first && rows_[k].length > rows_[k - 1].length; --k)
       std::swap(rows_[k], rows_[k - 1]);
   }
-}
-
-std::span<const RouteTable::Row> RouteTable::rows(std::uint16_t interface, bool v4) const {
-  PENSTOCK_ASSERT(interface < ranges_.size());
-  const Range& range = ranges_[interface];
-  if (v4) return rows_.subspan(range.v4_first, range.v6_first - range.v4_first);
-  return rows_.subspan(range.v6_first, range.end - range.v6_first);
 }
 
 }  // namespace penstock::net

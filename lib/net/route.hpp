@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/arena.hpp"
+#include "base/assert.hpp"
 #include "net/address.hpp"
 #include "net/stack.hpp"
 
@@ -18,7 +19,6 @@ namespace penstock::net {
 // A neighbour to hand a packet to.
 struct NextHop {
   IpAddress address;
-  std::uint16_t interface = 0;
   std::uint8_t prefix_length = 0;  // of the row that won, for the choice between interfaces
 };
 
@@ -30,8 +30,14 @@ class RouteTable {
   // The next hop to `destination` out of `interface`; the destination itself when it is on-link. Nothing when no row holds
   // it. Of rows of one length the on-link one wins, then the one configured first.
   std::optional<NextHop> find(std::uint16_t interface, const IpAddress& destination) const;
-  // The same over all interfaces; of equal lengths the first interface wins.
-  std::optional<NextHop> find(const IpAddress& destination) const;
+  // The address of that next hop alone, or nullptr: for each datagram sent. It may be `destination` itself.
+  const IpAddress* next_hop(std::uint16_t interface, const IpAddress& destination) const {
+    const auto words = destination.words();
+    for (const Row& row : rows(interface, destination.is_v4())) {
+      if (row.holds(words)) return row.direct ? &destination : &row.via;
+    }
+    return nullptr;
+  }
   // True when `address` is on the link of `interface`: inside one of its own prefixes, or IPv6 link-local.
   bool on_link(std::uint16_t interface, const IpAddress& address) const;
 
@@ -54,7 +60,12 @@ class RouteTable {
   };
   static Row row_of(const Prefix& prefix, const IpAddress& via, bool direct);
   void add_family(const InterfaceConfig& interface, bool v4);
-  std::span<const Row> rows(std::uint16_t interface, bool v4) const;
+  std::span<const Row> rows(std::uint16_t interface, bool v4) const {
+    PENSTOCK_ASSERT(interface < ranges_.size());
+    const Range& range = ranges_[interface];
+    return v4 ? rows_.subspan(range.v4_first, range.v6_first - range.v4_first)
+              : rows_.subspan(range.v6_first, range.end - range.v6_first);
+  }
 
   std::span<Row> rows_;
   std::span<Range> ranges_;

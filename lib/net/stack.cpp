@@ -29,6 +29,7 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
       drops(drop_counters),
       interfaces(arena.make<Interface>(config.interfaces.size())),
       keys(arena.make<Key>(config.interfaces.size())),
+      recent_key{~std::uint64_t{0}, 0},
       rx_checksum(arena.make<RxChecksumPolicy>(config.ports.size())),
       addresses(arena, config.interfaces, config.announces),
       routes(arena, config.interfaces),
@@ -51,10 +52,6 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
   std::sort(keys.begin(), keys.end(), before);
   const auto same = [](const Key& a, const Key& b) { return a.value == b.value; };
   PENSTOCK_ASSERT(std::adjacent_find(keys.begin(), keys.end(), same) == keys.end());
-}
-
-std::uint64_t Stack::Impl::key_of(std::uint16_t port, const TagStack& tags) {
-  return std::uint64_t{port} << 32 | std::uint64_t{tags.vlan[0]} << 16 | tags.vlan[1];
 }
 
 void Stack::Impl::tell(NeighborNews::Kind kind, std::uint16_t interface, const IpAddress& address,

@@ -96,9 +96,9 @@ class Stack {
   // Tells the sender that no listener is there (ICMP port unreachable, rate-limited) and counts udp_no_listener.
   void refuse(const Packet& packet, Instant now);
 
-  // Puts UDP, IP and Ethernet headers in front of `datagram`, whose head block has at least `headroom_bytes` free.
-  // `ready`: `frame` and `port` are filled. `queued`: it waits for the next hop's MAC. `dropped`: counted. The datagram is
-  // taken over in each case.
+  // Puts UDP, IP and Ethernet headers in front of `datagram`, whose head block has at least `headroom_bytes` free and whose
+  // path begins at an address of ours. `ready`: `frame` and `port` are filled. `queued`: it waits for the next hop's MAC.
+  // `dropped`: counted. The datagram is taken over in each case.
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
   // The largest UDP payload that the interface of `path` carries without fragments.
   std::uint16_t payload_max(const Path& path) const;

@@ -9,31 +9,41 @@ namespace penstock::net {
 Stack::SendVerdict Stack::Impl::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,
                                          Instant now) {
   PENSTOCK_ASSERT(path.interface < interfaces.size());
-  OutDatagram taken = std::move(datagram);
   const Interface& out = interfaces[path.interface];
   const IpAddress& remote = path.remote.address;
-  if (taken.size() + udp_bytes + ip_header_bytes(remote.is_v4()) > out.traits.mtu)
-    return dropped(DropReason::mtu_exceeded);
-  const auto hop = routes.find(path.interface, remote);
-  if (!hop || !addresses.usable(path.interface, path.local.address)) return dropped(DropReason::no_route);
-
-  NeighborCache::Index index = neighbors.find(path.interface, hop->address, path.next_hop_hint);
-  if (index == NeighborCache::none) index = neighbors.take(path.interface, hop->address, now);
-  if (index == NeighborCache::none) return dropped(DropReason::neighbor_pending_full);
-  path.next_hop_hint = index;
-  const auto mac = neighbors.use(index, now);
-
-  const LinkHeader link{mac.value_or(MacAddress{}), out.mac, out.tags};
-  TxFrame built = build_udp(std::move(taken), link, path.local, path.remote, out.traits);
-  if (!mac) {
-    return neighbors.wait(index, built) ? SendVerdict::queued : dropped(DropReason::neighbor_pending_full);
+  if (datagram.size() + udp_bytes + ip_header_bytes(remote.is_v4()) > out.traits.mtu) {
+    return drop(std::move(datagram), DropReason::mtu_exceeded);
   }
-  frame = std::move(built);
+  const IpAddress* hop = routes.next_hop(path.interface, remote);
+  const bool may_send = addresses.all_usable() || addresses.usable(path.interface, path.local.address);
+  if (hop == nullptr || !may_send) return drop(std::move(datagram), DropReason::no_route);
+  const MacAddress* mac = neighbors.confirmed(path.interface, *hop, path.next_hop_hint, now);
+  if (mac == nullptr) return send_slow(path, std::move(datagram), frame, port, *hop, now);
+  build_udp(datagram, {*mac, out.mac, out.tags}, path.local, path.remote, out.traits, frame);
   port = out.port;
   return SendVerdict::ready;
 }
 
-Stack::SendVerdict Stack::Impl::dropped(DropReason reason) {
+Stack::SendVerdict Stack::Impl::send_slow(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,
+                                          const IpAddress& hop, Instant now) {
+  NeighborCache::Index index = neighbors.find(path.interface, hop, path.next_hop_hint);
+  if (index == NeighborCache::none) index = neighbors.take(path.interface, hop, now);
+  if (index == NeighborCache::none) return drop(std::move(datagram), DropReason::neighbor_pending_full);
+  path.next_hop_hint = index;
+  const auto mac = neighbors.use(index, now);
+  const Interface& out = interfaces[path.interface];
+  build_udp(datagram, {mac.value_or(MacAddress{}), out.mac, out.tags}, path.local, path.remote, out.traits, frame);
+  port = out.port;
+  if (mac) return SendVerdict::ready;
+  if (neighbors.wait(index, frame)) return SendVerdict::queued;
+  frame = TxFrame{};
+  drops.count(DropReason::neighbor_pending_full);
+  return SendVerdict::dropped;
+}
+
+// Lets the datagram go.
+Stack::SendVerdict Stack::Impl::drop(OutDatagram&& datagram, DropReason reason) {
+  const OutDatagram taken = std::move(datagram);
   drops.count(reason);
   return SendVerdict::dropped;
 }

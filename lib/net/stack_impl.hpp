@@ -61,7 +61,7 @@ struct Stack::Impl {
 
   // stack_intake.cpp
   Parsed<Intake> take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
-  std::optional<std::uint16_t> find_interface(std::uint16_t port, const TagStack& tags) const;
+  std::optional<std::uint16_t> find_interface(std::uint16_t port, const TagStack& tags);
   bool hears(std::uint16_t interface, const MacAddress& destination) const;
   Parsed<Intake> take_arp(const Arrival& in);
   bool fits_sender(const Arrival& in, const ArpMessage& arp) const;
@@ -79,7 +79,10 @@ struct Stack::Impl {
 
   // stack_egress.cpp
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
-  SendVerdict dropped(DropReason reason);
+  // To a neighbour that is not confirmed, or not where the path's hint says.
+  SendVerdict send_slow(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, const IpAddress& hop,
+                        Instant now);
+  SendVerdict drop(OutDatagram&& datagram, DropReason reason);
   bool poll_transmit(TxFrame& frame, std::uint16_t& port, Instant now);
   bool poll_question(TxFrame& frame, std::uint16_t& port, Instant now);
   bool poll_owed(TxFrame& frame, std::uint16_t& port, Instant now);
@@ -100,13 +103,16 @@ struct Stack::Impl {
                                  const IpAddress& destination, std::uint8_t hop_limit, std::uint32_t message_bytes,
                                  Write&& write);
 
-  static std::uint64_t key_of(std::uint16_t port, const TagStack& tags);
+  static std::uint64_t key_of(std::uint16_t port, const TagStack& tags) {
+    return std::uint64_t{port} << 32 | std::uint64_t{tags.vlan[0]} << 16 | tags.vlan[1];
+  }
   void tell(NeighborNews::Kind kind, std::uint16_t interface, const IpAddress& address, const MacAddress& mac);
 
   BlockPool& pool;
   DropCounters& drops;
   std::span<Interface> interfaces;
   std::span<Key> keys;
+  Key recent_key;                           // of the last frame: a burst mostly stays on one interface
   std::span<RxChecksumPolicy> rx_checksum;  // per port
   LocalAddresses addresses;
   RouteTable routes;

@@ -8,7 +8,7 @@ namespace penstock::net {
 
 namespace {
 
-constexpr auto drop(DropReason reason) { return std::unexpected(reason); }
+constexpr auto refused(DropReason reason) { return std::unexpected(reason); }
 
 }  // namespace
 
@@ -16,33 +16,35 @@ Parsed<Stack::Intake> Stack::Impl::take_in(std::uint16_t port, RxFrame& frame, P
   PENSTOCK_ASSERT(port < rx_checksum.size());
   const Bytes bytes = frame.bytes.bytes();
   const auto ethernet = parse_ethernet(bytes);
-  if (!ethernet) return drop(ethernet.error());
+  if (!ethernet) return refused(ethernet.error());
   const auto interface = find_interface(port, ethernet->tags);
-  if (!interface) return drop(DropReason::eth_vlan_unknown);
-  if (!hears(*interface, ethernet->destination)) return drop(DropReason::eth_not_for_us);
+  if (!interface) return refused(DropReason::eth_vlan_unknown);
+  if (!hears(*interface, ethernet->destination)) return refused(DropReason::eth_not_for_us);
   const MacAddress& source = ethernet->source;
   if (source.is_multicast() || source.is_zero() || source == interfaces[*interface].mac) {
-    return drop(DropReason::eth_bad_source);
+    return refused(DropReason::eth_bad_source);
   }
   const Arrival in{port, *interface, *ethernet, frame, bytes.subspan(ethernet->l2_bytes), now};
   switch (ethernet->type) {
     case ethertype_ip4: return take_ip4(in, packet);
     case ethertype_ip6: return take_ip6(in, packet);
     case ethertype_arp: return take_arp(in);
-    default: return drop(DropReason::eth_type_unknown);
+    default: return refused(DropReason::eth_type_unknown);
   }
 }
 
-std::optional<std::uint16_t> Stack::Impl::find_interface(std::uint16_t port, const TagStack& tags) const {
+inline std::optional<std::uint16_t> Stack::Impl::find_interface(std::uint16_t port, const TagStack& tags) {
   const std::uint64_t value = key_of(port, tags);
+  if (recent_key.value == value) return recent_key.interface;
   const auto found = std::lower_bound(keys.begin(), keys.end(), value,
                                       [](const Key& key, std::uint64_t wanted) { return key.value < wanted; });
   if (found == keys.end() || found->value != value) return std::nullopt;
+  recent_key = *found;
   return found->interface;
 }
 
 // Our own MAC address, broadcast, and the IPv6 groups in which neighbour discovery reaches us.
-bool Stack::Impl::hears(std::uint16_t interface, const MacAddress& destination) const {
+inline bool Stack::Impl::hears(std::uint16_t interface, const MacAddress& destination) const {
   if (destination == interfaces[interface].mac || destination == MacAddress::broadcast()) return true;
   if (!destination.is_multicast()) return false;
   if (destination == multicast_mac(all_nodes())) return true;
@@ -53,24 +55,24 @@ bool Stack::Impl::hears(std::uint16_t interface, const MacAddress& destination) 
 
 Parsed<Stack::Intake> Stack::Impl::take_arp(const Arrival& in) {
   const auto arp = parse_arp(in.rest);
-  if (!arp) return drop(arp.error());
+  if (!arp) return refused(arp.error());
   const bool sender_fits = fits_sender(in, *arp);
   const bool has_sender = !arp->sender.is_unspecified();
   if (!addresses.usable(in.interface, arp->target)) {
     // A neighbour that tells everybody of a new MAC address makes us ask, if we hold another.
     if (sender_fits && has_sender) neighbors.on_mention(in.interface, arp->sender, arp->sender_mac, false, in.now);
-    return drop(DropReason::arp_not_for_us);
+    return refused(DropReason::arp_not_for_us);
   }
-  if (!sender_fits) return drop(DropReason::arp_bad_sender);
+  if (!sender_fits) return refused(DropReason::arp_bad_sender);
   if (arp->operation == ArpMessage::Operation::request) {
     if (has_sender) neighbors.on_mention(in.interface, arp->sender, arp->sender_mac, true, in.now);
     auto reply = make_arp(in.interface, arp->sender_mac, arp_answer(interfaces[in.interface].mac, *arp));
-    if (!answer(in.interface, std::move(reply))) return drop(DropReason::no_tx_block);
+    if (!answer(in.interface, std::move(reply))) return refused(DropReason::no_tx_block);
     return Intake::handled;
   }
   if (in.ethernet.destination.is_multicast()) {
     neighbors.on_mention(in.interface, arp->sender, arp->sender_mac, false, in.now);
-    return drop(DropReason::arp_unasked);
+    return refused(DropReason::arp_unasked);
   }
   return take_answer(in, arp->sender, arp->sender_mac, DropReason::arp_unasked);
 }
@@ -84,45 +86,45 @@ bool Stack::Impl::fits_sender(const Arrival& in, const ArpMessage& arp) const {
          routes.on_link(in.interface, arp.sender);
 }
 
-Parsed<Stack::Intake> Stack::Impl::take_ip4(const Arrival& in, Packet& packet) {
+inline Parsed<Stack::Intake> Stack::Impl::take_ip4(const Arrival& in, Packet& packet) {
   const auto ip = parse_ip4(in.rest, in.frame.ip_checksum);
-  if (!ip) return drop(ip.error());
+  if (!ip) return refused(ip.error());
   if (!ip->source.is_valid_source() || addresses.forbidden_source(in.interface, ip->source)) {
-    return drop(DropReason::ip4_bad_source);
+    return refused(DropReason::ip4_bad_source);
   }
   if (in.ethernet.destination.is_multicast() || !addresses.usable(in.interface, ip->destination)) {
-    return drop(DropReason::ip4_not_for_us);
+    return refused(DropReason::ip4_not_for_us);
   }
   if (ip->protocol == protocol_udp) return take_udp(in, *ip, packet);
   if (ip->protocol == protocol_icmp4) return take_icmp4(in, *ip);
-  return drop(DropReason::ip_protocol_unknown);
+  return refused(DropReason::ip_protocol_unknown);
 }
 
 Parsed<Stack::Intake> Stack::Impl::take_ip6(const Arrival& in, Packet& packet) {
   const auto ip = parse_ip6(in.rest);
-  if (!ip) return drop(ip.error());
+  if (!ip) return refused(ip.error());
   const Bytes message = in.rest.first(ip->total_bytes).subspan(ip->header_bytes);
   const bool is_icmp = ip->protocol == protocol_icmp6;
   // Only a probe for a duplicate address has no source.
   const bool is_probe =
       is_icmp && ip->source.is_unspecified() && !message.empty() && message[0] == icmp6_neighbor_solicitation;
   if ((!ip->source.is_valid_source() && !is_probe) || addresses.forbidden_source(in.interface, ip->source)) {
-    return drop(DropReason::ip6_bad_source);
+    return refused(DropReason::ip6_bad_source);
   }
   const bool to_us_alone = !in.ethernet.destination.is_multicast() && addresses.usable(in.interface, ip->destination);
   if (!to_us_alone) {
     const LocalAddress* local = addresses.find(in.interface, ip->destination);
-    if (!is_icmp || local == nullptr || local->kind != AddressKind::group) return drop(DropReason::ip6_not_for_us);
+    if (!is_icmp || local == nullptr || local->kind != AddressKind::group) return refused(DropReason::ip6_not_for_us);
   }
   if (ip->protocol == protocol_udp) return take_udp(in, *ip, packet);
   if (is_icmp) return take_icmp6(in, *ip, to_us_alone);
-  return drop(DropReason::ip_protocol_unknown);
+  return refused(DropReason::ip_protocol_unknown);
 }
 
-Parsed<Stack::Intake> Stack::Impl::take_udp(const Arrival& in, const IpHeader& ip, Packet& packet) {
+inline Parsed<Stack::Intake> Stack::Impl::take_udp(const Arrival& in, const IpHeader& ip, Packet& packet) {
   const Bytes datagram = in.rest.first(ip.total_bytes).subspan(ip.header_bytes);
   const auto udp = parse_udp(datagram, ip, in.frame.l4_checksum, rx_checksum[in.port]);
-  if (!udp) return drop(udp.error());
+  if (!udp) return refused(udp.error());
   packet.path = Path{{ip.destination, udp->destination_port}, {ip.source, udp->source_port}, in.interface};
   packet.source_mac = in.ethernet.source;
   packet.ip_bytes = static_cast<std::uint16_t>(ip.header_bytes + udp_bytes);
@@ -137,24 +139,24 @@ Parsed<Stack::Intake> Stack::Impl::take_udp(const Arrival& in, const IpHeader& i
 Parsed<Stack::Intake> Stack::Impl::take_icmp4(const Arrival& in, const IpHeader& ip) {
   const Bytes message = in.rest.first(ip.total_bytes).subspan(ip.header_bytes);
   const auto icmp = parse_icmp(message, ip);
-  if (!icmp) return drop(icmp.error());
-  if (!is_echo_request(*icmp, true)) return drop(DropReason::icmp_unhandled);
+  if (!icmp) return refused(icmp.error());
+  if (!is_echo_request(*icmp, true)) return refused(DropReason::icmp_unhandled);
   return take_echo(in, ip, message);
 }
 
 Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader& ip, bool to_us_alone) {
   const Bytes message = in.rest.first(ip.total_bytes).subspan(ip.header_bytes);
   const auto icmp = parse_icmp(message, ip);
-  if (!icmp) return drop(icmp.error());
+  if (!icmp) return refused(icmp.error());
   if (icmp->type == icmp6_neighbor_solicitation || icmp->type == icmp6_neighbor_advertisement) {
     const auto nd = parse_nd(message, ip);
-    if (!nd) return drop(nd.error());
+    if (!nd) return refused(nd.error());
     if (nd->kind == NdMessage::Kind::solicitation) return take_solicitation(in, ip, *nd, to_us_alone);
     return take_advertisement(in, ip, *nd);
   }
-  if (!is_echo_request(*icmp, false)) return drop(DropReason::icmp_unhandled);
+  if (!is_echo_request(*icmp, false)) return refused(DropReason::icmp_unhandled);
   // An echo to a group would be answered by all of it, toward a source that nobody proved.
-  if (!to_us_alone) return drop(DropReason::ip6_not_for_us);
+  if (!to_us_alone) return refused(DropReason::ip6_not_for_us);
   return take_echo(in, ip, message);
 }
 
@@ -162,32 +164,32 @@ Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader&
 Parsed<Stack::Intake> Stack::Impl::take_echo(const Arrival& in, const IpHeader& ip, Bytes message) {
   // Ports may take longer packets than they send.
   if (ip_header_bytes(ip.is_v4) + message.size() > interfaces[in.interface].traits.mtu)
-    return drop(DropReason::mtu_exceeded);
-  if (!echo_limit.take(in.now)) return drop(DropReason::icmp_rate_limited);
+    return refused(DropReason::mtu_exceeded);
+  if (!echo_limit.take(in.now)) return refused(DropReason::icmp_rate_limited);
   auto reply = make_ip(in.interface, in.ethernet.source, ip.destination, ip.source, hop_limit_default,
                        static_cast<std::uint32_t>(message.size()),
                        [&](ByteWriter& out) { write_echo_reply(out, message, ip.destination, ip.source); });
-  if (!answer(in.interface, std::move(reply))) return drop(DropReason::no_tx_block);
+  if (!answer(in.interface, std::move(reply))) return refused(DropReason::no_tx_block);
   return Intake::handled;
 }
 
 Parsed<Stack::Intake> Stack::Impl::take_solicitation(const Arrival& in, const IpHeader& ip, const NdMessage& nd,
                                                      bool to_us_alone) {
   const LocalAddress* local = addresses.find(in.interface, nd.target);
-  if (local == nullptr || local->kind != AddressKind::own) return drop(DropReason::nd_not_for_us);
+  if (local == nullptr || local->kind != AddressKind::own) return refused(DropReason::nd_not_for_us);
   const bool is_probe = ip.source.is_unspecified();
   if (is_probe && addresses.on_conflict(in.interface, nd.target)) {
     // Two nodes probe for one address at once: neither may have it (RFC 4862, 5.4.3).
     tell(NeighborNews::Kind::duplicate_address, in.interface, nd.target, in.ethernet.source);
     return Intake::handled;
   }
-  if (local->state != AddressState::preferred) return drop(DropReason::nd_not_for_us);
+  if (local->state != AddressState::preferred) return refused(DropReason::nd_not_for_us);
   if (nd.mac && routes.on_link(in.interface, ip.source)) {
     neighbors.on_mention(in.interface, ip.source, *nd.mac, true, in.now);
   }
   const MacAddress to = is_probe ? multicast_mac(all_nodes()) : nd.mac.value_or(in.ethernet.source);
   auto reply = make_nd(in.interface, to, nd_answer(interfaces[in.interface].mac, nd, ip.source, to_us_alone));
-  if (!answer(in.interface, std::move(reply))) return drop(DropReason::no_tx_block);
+  if (!answer(in.interface, std::move(reply))) return refused(DropReason::no_tx_block);
   return Intake::handled;
 }
 
@@ -196,17 +198,17 @@ Parsed<Stack::Intake> Stack::Impl::take_advertisement(const Arrival& in, const I
     tell(NeighborNews::Kind::duplicate_address, in.interface, nd.target, in.ethernet.source);
     return Intake::handled;
   }
-  if (addresses.forbidden_source(in.interface, nd.target)) return drop(DropReason::nd_unasked);
+  if (addresses.forbidden_source(in.interface, nd.target)) return refused(DropReason::nd_unasked);
   const bool solicited = nd.solicited && !ip.destination.is_multicast();
   if (solicited) return take_answer(in, nd.target, nd.mac, DropReason::nd_unasked);
   if (nd.mac) neighbors.on_mention(in.interface, nd.target, *nd.mac, false, in.now);
-  return drop(DropReason::nd_unasked);
+  return refused(DropReason::nd_unasked);
 }
 
 Parsed<Stack::Intake> Stack::Impl::take_answer(const Arrival& in, const IpAddress& address,
                                                std::optional<MacAddress> mac, DropReason unasked) {
   const bool asked = neighbors.on_answer(in.interface, address, mac, in.now);
-  if (!asked && !shares_news) return drop(unasked);
+  if (!asked && !shares_news) return refused(unasked);
   // An advertisement may leave its MAC address out when it answers a question sent to it alone; the frame has it.
   tell(NeighborNews::Kind::resolved, in.interface, address, mac.value_or(in.ethernet.source));
   return Intake::handled;

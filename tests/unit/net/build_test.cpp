@@ -40,6 +40,13 @@ wire::Bytes flat(const TxFrame& frame) {
   return bytes;
 }
 
+TxFrame built(OutDatagram&& datagram, const LinkHeader& link, const Endpoint& from, const Endpoint& to,
+              const PortTraits& traits) {
+  TxFrame frame;
+  build_udp(datagram, link, from, to, traits, frame);
+  return frame;
+}
+
 wire::Bytes text(std::string_view letters) { return {letters.begin(), letters.end()}; }
 
 const Endpoint us4{wire::ip("10.0.0.2"), 4000};
@@ -54,10 +61,10 @@ TEST_CASE("frames are byte for byte what others make", "[net][build]") {
   const LinkHeader plain{wire::them, wire::us, {}};
   const LinkHeader one{wire::them, wire::us, {1, {100, 0}}};
   const LinkHeader two{wire::them, wire::us, {2, {100, 200}}};
-  CHECK(flat(build_udp(shop.datagram(text("penstock")), plain, us4, them4, {})) == wire::hex(vectors::udp4_out));
-  CHECK(flat(build_udp(shop.datagram(text("penstock")), two, us4, them4, {})) == wire::hex(vectors::udp4_qinq_out));
-  CHECK(flat(build_udp(shop.datagram(text("penstoc")), plain, us6, them6, {})) == wire::hex(vectors::udp6_out));
-  CHECK(flat(build_udp(shop.datagram(text("penstoc")), one, us6, them6, {})) == wire::hex(vectors::udp6_vlan_out));
+  CHECK(flat(built(shop.datagram(text("penstock")), plain, us4, them4, {})) == wire::hex(vectors::udp4_out));
+  CHECK(flat(built(shop.datagram(text("penstock")), two, us4, them4, {})) == wire::hex(vectors::udp4_qinq_out));
+  CHECK(flat(built(shop.datagram(text("penstoc")), plain, us6, them6, {})) == wire::hex(vectors::udp6_out));
+  CHECK(flat(built(shop.datagram(text("penstoc")), one, us6, them6, {})) == wire::hex(vectors::udp6_vlan_out));
   CHECK(shop.pool.whole());
 }
 
@@ -67,7 +74,7 @@ TEST_CASE("a linked payload is summed but not copied", "[net][build]") {
   OutDatagram datagram = shop.datagram(text("pen"), 0);
   const Segment payload = shop.segment(text("stock"));
   datagram.append(payload);
-  const TxFrame frame = build_udp(std::move(datagram), {wire::them, wire::us, {}}, us4, them4, {});
+  const TxFrame frame = built(std::move(datagram), {wire::them, wire::us, {}}, us4, them4, {});
   CHECK(frame.link.block() == payload.block());
   CHECK(frame.bytes() == 50);
   CHECK(flat(frame) == wire::hex(vectors::udp4_out));
@@ -75,13 +82,13 @@ TEST_CASE("a linked payload is summed but not copied", "[net][build]") {
 
 TEST_CASE("the frame tells the port where its headers lie", "[net][build]") {
   Workshop shop;
-  const TxFrame v4 = build_udp(shop.datagram({1}), {wire::them, wire::us, {2, {1, 2}}}, us4, them4, {});
+  const TxFrame v4 = built(shop.datagram({1}), {wire::them, wire::us, {2, {1, 2}}}, us4, them4, {});
   CHECK(v4.l2_bytes == 22);
   CHECK(v4.l3_bytes == 20);
   CHECK(v4.is_v4);
   CHECK_FALSE(v4.offload_ip_checksum);
   CHECK_FALSE(v4.offload_udp_checksum);
-  const TxFrame v6 = build_udp(shop.datagram({1}), {wire::them, wire::us, {}}, us6, them6, {});
+  const TxFrame v6 = built(shop.datagram({1}), {wire::them, wire::us, {}}, us6, them6, {});
   CHECK(v6.l2_bytes == 14);
   CHECK(v6.l3_bytes == 40);
   CHECK_FALSE(v6.is_v4);
@@ -90,7 +97,7 @@ TEST_CASE("the frame tells the port where its headers lie", "[net][build]") {
 TEST_CASE("what the port offers is left to it, begun with the pseudo-header's sum", "[net][build]") {
   Workshop shop;
   const PortTraits offers{.tx_ip_checksum = true, .tx_udp_checksum = true};
-  const TxFrame frame = build_udp(shop.datagram(text("penstock")), {wire::them, wire::us, {}}, us4, them4, offers);
+  const TxFrame frame = built(shop.datagram(text("penstock")), {wire::them, wire::us, {}}, us4, them4, offers);
   CHECK(frame.offload_ip_checksum);
   CHECK(frame.offload_udp_checksum);
   wire::Bytes expected = wire::hex(vectors::udp4_out);
@@ -98,14 +105,14 @@ TEST_CASE("what the port offers is left to it, begun with the pseudo-header's su
   wire::put16(expected, 40, ~wire::checksum(wire::pseudo({us4.address, them4.address, 17, 64}, 16)) & 0xffff);
   CHECK(flat(frame) == expected);
 
-  const TxFrame v6 = build_udp(shop.datagram(text("penstoc")), {wire::them, wire::us, {}}, us6, them6, offers);
+  const TxFrame v6 = built(shop.datagram(text("penstoc")), {wire::them, wire::us, {}}, us6, them6, offers);
   CHECK_FALSE(v6.offload_ip_checksum);
   CHECK(v6.offload_udp_checksum);
 }
 
 TEST_CASE("a UDP sum of zero leaves as all ones", "[net][build]") {
   Workshop shop;
-  const wire::Bytes frame = flat(build_udp(shop.datagram({0xc8, 0xaf}), {wire::them, wire::us, {}}, us4, them4, {}));
+  const wire::Bytes frame = flat(built(shop.datagram({0xc8, 0xaf}), {wire::them, wire::us, {}}, us4, them4, {}));
   CHECK(frame[40] == 0xff);
   CHECK(frame[41] == 0xff);
 }
@@ -131,7 +138,7 @@ TEST_CASE("random datagrams come back through parse as they were sent", "[net][b
 
     OutDatagram datagram = shop.datagram(header, static_cast<std::uint32_t>(rng.below(600)));
     if (!payload.empty()) datagram.append(shop.segment(payload));
-    const wire::Bytes bytes = flat(build_udp(std::move(datagram), {wire::them, wire::us, tags}, from, to, {}));
+    const wire::Bytes bytes = flat(built(std::move(datagram), {wire::them, wire::us, tags}, from, to, {}));
 
     const auto ethernet = parse_ethernet(bytes);
     REQUIRE(ethernet);

@@ -70,7 +70,8 @@ TEST_CASE("UDP never sends a zero checksum", "[net][checksum]") {
 TEST_CASE("fields are stored as they were summed", "[net][checksum]") {
   wire::Bytes place(4, 0xaa);
   field_write(std::span(place).subspan(1), 0x1234);
-  CHECK(field_read(std::span(place).subspan(1)) == 0x1234);
+  CHECK(place[1] == 0x34);
+  CHECK(place[2] == 0x12);
   CHECK(place[0] == 0xaa);
   CHECK(place[3] == 0xaa);
   CHECK(word_sum(0x1234) == 0x3412);

@@ -349,6 +349,23 @@ TEST_CASE("a hint is checked", "[net][neighbor]") {
   CHECK(c.cache.find(0, wire::ip("10.0.0.3"), index) == NeighborCache::none);
 }
 
+TEST_CASE("the short way serves what is confirmed now, and nothing else", "[net][neighbor]") {
+  Cached c;
+  c.known();
+  const auto index = c.cache.find(0, hop);
+  REQUIRE(c.cache.confirmed(0, hop, index, c.now) != nullptr);
+  CHECK(*c.cache.confirmed(0, hop, index, c.now) == wire::them);
+  CHECK(c.cache.confirmed(1, hop, index, c.now) == nullptr);
+  CHECK(c.cache.confirmed(0, wire::ip("10.0.0.3"), index, c.now) == nullptr);
+  for (const NeighborCache::Index wrong : {index + 1, 8u, 1000u, NeighborCache::none}) {
+    CHECK(c.cache.confirmed(0, hop, wrong, c.now) == nullptr);
+  }
+  CHECK(c.cache.confirmed(0, hop, index, c.now + Duration::ms(14'999)) != nullptr);
+  CHECK(c.cache.confirmed(0, hop, index, c.now + Duration::ms(45'001)) == nullptr);
+  c.cache.on_link_down(0, c.now);
+  CHECK(c.cache.confirmed(0, hop, index, c.now) == nullptr);
+}
+
 TEST_CASE("the longest stale entry gives way, confirmed and asked ones do not", "[net][neighbor]") {
   Cached c({4, 4, 4});
   const auto ip = [](int i) { return IpAddress::v4(10, 0, 0, static_cast<std::uint8_t>(i)); };

@@ -16,7 +16,10 @@ struct Routed {
     CHECK(arena.used_bytes() <= RouteTable::cost(config));
   }
   std::string hop(std::uint16_t interface, std::string_view destination) const {
-    const auto found = table.find(interface, wire::ip(destination));
+    const IpAddress to = wire::ip(destination);
+    const auto found = table.find(interface, to);
+    const IpAddress* next_hop = table.next_hop(interface, to);
+    CHECK((next_hop == nullptr ? !found : found && *next_hop == found->address));
     return found ? to_string(found->address) : "none";
   }
   std::vector<InterfaceConfig> config;
@@ -68,13 +71,13 @@ TEST_CASE("ties go to the link, then to the order of configuration", "[net][rout
   CHECK(routed.hop(0, "10.5.1.1") == "10.0.0.5");
 }
 
-TEST_CASE("over all interfaces the longest prefix wins, then the first interface", "[net][route]") {
-  const Routed routed({interface({"10.0.0.2/16"}, {{"0.0.0.0/0", "10.0.0.254"}}),
-                       interface({"10.0.7.2/24"}, {{"0.0.0.0/0", "10.0.7.254"}}), interface({})});
-  CHECK(routed.table.find(wire::ip("10.0.7.9"))->interface == 1);
-  CHECK(routed.table.find(wire::ip("10.0.8.9"))->interface == 0);
-  CHECK(routed.table.find(wire::ip("192.0.2.1"))->interface == 0);
-  CHECK_FALSE(routed.table.find(wire::ip("fd77::1")));
+TEST_CASE("interfaces have tables of their own", "[net][route]") {
+  const Routed routed(
+      {interface({"10.0.0.2/24"}, {{"0.0.0.0/0", "10.0.0.254"}}), interface({"10.1.0.2/24"}), interface({})});
+  CHECK(routed.hop(1, "10.1.0.9") == "10.1.0.9");
+  CHECK(routed.hop(0, "10.1.0.9") == "10.0.0.254");
+  CHECK(routed.hop(1, "10.0.0.9") == "none");
+  CHECK(routed.hop(2, "10.0.0.9") == "none");
 }
 
 TEST_CASE("on-link is what own prefixes hold, not what routes reach", "[net][route]") {
@@ -112,6 +115,9 @@ TEST_CASE("random tables agree with a plain search", "[net][route]") {
       const auto found = routed.table.find(0, destination);
       REQUIRE(found.has_value() == (best != nullptr));
       if (best != nullptr) REQUIRE(found->address == best->via);
+      const IpAddress* next_hop = routed.table.next_hop(0, destination);
+      REQUIRE((next_hop != nullptr) == found.has_value());
+      if (next_hop != nullptr) REQUIRE(*next_hop == found->address);
     }
   }
 }

@@ -189,13 +189,18 @@ TEST_CASE("datagrams that cannot be sent are dropped, counted and let go", "[net
     CHECK(rig.send(path, {1}) == Verdict::dropped);
     CHECK(rig.drops.of(DropReason::no_route) == 1);
   }
-  SECTION("the source is not ours, or not yet") {
-    Path path = Rig::path("10.0.0.9", "10.0.0.1");
-    CHECK(rig.send(path, {1}) == Verdict::dropped);
+  SECTION("the source is not ours yet, or no more") {
     rig.stack.on_link(0, true, rig.now);
     Path tentative = Rig::path("fd77::2", "fd77::1");
     CHECK(rig.send(tentative, {1}) == Verdict::dropped);
+    CHECK(rig.drops.of(DropReason::no_route) == 1);
+    rig.stack.apply({NeighborNews::Kind::duplicate_address, 0, wire::ip("fd77::2"), wire::them}, rig.now);
+    rig.wait(Duration::seconds(5));
+    CHECK(rig.send(tentative, {1}) == Verdict::dropped);
     CHECK(rig.drops.of(DropReason::no_route) == 2);
+    // The others are not touched by that.
+    Path v4 = Rig::path("10.0.0.2", "10.0.0.1");
+    CHECK(rig.send(v4, {1}) == Verdict::queued);
   }
   SECTION("longer than the MTU by one byte") {
     Path v4 = Rig::path("10.0.0.2", "10.0.0.1");
