@@ -3,6 +3,7 @@
 #include <rte_bus_vdev.h>
 #include <rte_eth_ring.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 
@@ -64,7 +65,9 @@ rte_mbuf* received(MbufPool& pool, std::span<const std::uint8_t> bytes, std::vec
   for (const std::uint32_t length : part_bytes) {
     rte_mbuf* part = rte_pktmbuf_alloc(pool.mempool());
     REQUIRE(part != nullptr);
-    std::memcpy(rte_pktmbuf_append(part, static_cast<std::uint16_t>(length)), bytes.data() + from, length);
+    auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(part, static_cast<std::uint16_t>(length)));
+    REQUIRE(to != nullptr);
+    std::ranges::copy(bytes.subspan(from, length), to);
     from += length;
     if (head == nullptr) head = part;
     else REQUIRE(rte_pktmbuf_chain(head, part) == 0);
