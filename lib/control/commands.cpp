@@ -58,8 +58,8 @@ constexpr std::string_view busy = "busy: the worker did not answer in time";
 
 }  // namespace
 
-Commands::Commands(NodeInfo info, std::span<const WorkerView> workers)
-    : info_(std::move(info)), workers_(workers.begin(), workers.end()), snapshots_(workers.size()) {
+Commands::Commands(NodeInfo info, std::span<const WorkerView> workers, std::chrono::milliseconds wait)
+    : info_(std::move(info)), wait_(wait), workers_(workers.begin(), workers.end()), snapshots_(workers.size()) {
   PENSTOCK_ASSERT(!workers_.empty());
   PENSTOCK_ASSERT(workers_.size() <= workers_max);
   PENSTOCK_ASSERT(info_.listeners.size() <= listeners_max);
@@ -126,7 +126,7 @@ Commands::Outcome Commands::sessions(const Parameters& parameters) {
   if (!cursor) return fail(cursor.error());
   const auto addresses = addresses_at(parameters, 2);
   if (!addresses) return fail(addresses.error());
-  const std::optional<Answer> answer = inquiries_[*worker].ask(Command::Kind::sessions, *cursor);
+  const std::optional<Answer> answer = inquiries_[*worker].ask(Command::Kind::sessions, *cursor, wait_);
   if (!answer) return fail(std::string(busy));
   return report_sessions(*answer, *addresses);
 }
@@ -138,7 +138,7 @@ Commands::Outcome Commands::session(const Parameters& parameters) {
   if (!addresses) return fail(addresses.error());
   const SessionId id = SessionId::from_raw(*raw);
   if (!id.is_valid() || id.worker() >= workers_.size()) return fail("no such session");
-  const std::optional<Answer> answer = inquiries_[id.worker()].ask(Command::Kind::session, *raw);
+  const std::optional<Answer> answer = inquiries_[id.worker()].ask(Command::Kind::session, *raw, wait_);
   if (!answer) return fail(std::string(busy));
   if (answer->count == 0) return fail("no such session");
   return report_session(answer->sessions[0], *addresses);

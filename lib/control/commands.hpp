@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <mutex>
@@ -47,8 +48,10 @@ inline constexpr std::array command_names = {
 
 class Commands {
  public:
-  // What the views point to outlives the object. There is at least one worker.
-  Commands(NodeInfo info, std::span<const WorkerView> workers);
+  // What the views point to outlives the object. There is at least one worker. `wait` bounds how long a worker may take to
+  // answer; only tests on a loaded machine have a reason to change it.
+  Commands(NodeInfo info, std::span<const WorkerView> workers,
+           std::chrono::milliseconds wait = std::chrono::milliseconds(100));
 
   // `command` is one of command_names; `parameters` is what stood behind its first comma, empty when there was none.
   Reply run(std::string_view command, std::string_view parameters);
@@ -71,6 +74,7 @@ class Commands {
 
   std::mutex mutex_;
   NodeInfo info_;
+  std::chrono::milliseconds wait_;
   std::vector<WorkerView> workers_;
   std::vector<Inquiry> inquiries_;        // by worker
   std::vector<StatsSnapshot> snapshots_;  // by worker: the last that was read

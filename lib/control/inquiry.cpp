@@ -10,8 +10,7 @@ std::optional<Answer> Inquiry::ask(Command::Kind kind, std::uint64_t argument, s
   const auto until = std::chrono::steady_clock::now() + wait;
   Answer answer;
   // Answers to abandoned questions would keep the worker from answering.
-  while (mailbox_.answers.pop(answer)) {
-  }
+  while (mailbox_.answers.pop(answer)) {}
   if (!mailbox_.commands.push(Command{kind, ++ticket_, argument})) return std::nullopt;
   do {
     while (mailbox_.answers.pop(answer)) {

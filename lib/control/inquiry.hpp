@@ -1,7 +1,7 @@
 // Inquiry: asks one worker a question through its mailbox and waits a moment for the answer.
 //
 // A mailbox has one producer, so all inquiries about a worker are made under one mutex, Commands' own. The caller is a
-// telemetry thread, never a worker's; the wait is bounded, so a worker that is stuck costs its caller 100 ms.
+// telemetry thread, never a worker's; the wait is bounded, so a worker that is stuck costs its caller no more.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,7 @@ class Inquiry {
 
   // The answer, or nothing when the mailbox is full or none came in time. An answer that comes later is thrown away by the
   // next question.
-  std::optional<Answer> ask(Command::Kind kind, std::uint64_t argument,
-                            std::chrono::milliseconds wait = std::chrono::milliseconds(100));
+  std::optional<Answer> ask(Command::Kind kind, std::uint64_t argument, std::chrono::milliseconds wait);
 
  private:
   Mailbox& mailbox_;

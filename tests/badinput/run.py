@@ -26,7 +26,7 @@ GOOD = HERE.parents[1] / "docs/examples/laptop.toml"
 PREFIX = f"badinput-{os.getpid()}"
 # To be put before --, so that a penstock that accepts what it should not starts small and alone.
 EAL_WORDS = [f"--file-prefix={PREFIX}", "-m", "64", "--no-huge", "--no-pci"]
-RUN_S_MAX = 20
+RUN_S_MAX = 60
 STATUS_REFUSED = 2
 CONFIG_BYTES_MAX = 1 << 20
 
@@ -209,7 +209,7 @@ def main():
             if complaint is not None:
                 failed += 1
                 print(f"FAILED {case.name}: {complaint}\n  words: {case.words}\n  said: {said[-600:]!r}")
-    print(f"badinput: {len(cases) - failed} of {len(cases)} refused as they should be")
+    print(f"badinput: {len(cases) - failed} passed, {failed} failed")
     return 1 if failed or not cases else 0
 
 

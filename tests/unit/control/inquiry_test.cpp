@@ -49,7 +49,7 @@ TEST_CASE("a question gets its answer") {
   Inquiry inquiry(mailbox);
   const PlayedWorker worker(mailbox);
   for (std::uint64_t i = 0; i < 50; ++i) {
-    const auto answer = inquiry.ask(Command::Kind::sessions, i, milliseconds(5'000));
+    const auto answer = inquiry.ask(Command::Kind::sessions, i, milliseconds(60'000));
     REQUIRE(answer);
     CHECK(answer->next_cursor == i + 1);
   }
@@ -62,7 +62,7 @@ TEST_CASE("a silent worker costs the wait and no more") {
   CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 0, milliseconds(20)));
   const auto took = std::chrono::steady_clock::now() - begin;
   CHECK(took >= milliseconds(20));
-  CHECK(took < milliseconds(2'000));
+  CHECK(took < milliseconds(60'000));
 }
 
 TEST_CASE("an answer that comes late is not taken for the next one") {
@@ -71,7 +71,7 @@ TEST_CASE("an answer that comes late is not taken for the next one") {
   CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 7, milliseconds(1)));
   // The worker now carries out both questions; the first answer is late.
   const PlayedWorker worker(mailbox);
-  const auto answer = inquiry.ask(Command::Kind::sessions, 8, milliseconds(5'000));
+  const auto answer = inquiry.ask(Command::Kind::sessions, 8, milliseconds(60'000));
   REQUIRE(answer);
   CHECK(answer->next_cursor == 9);
 }
@@ -81,7 +81,7 @@ TEST_CASE("an answer with another ticket is no answer") {
   Inquiry inquiry(mailbox);
   const PlayedWorker worker(mailbox, 1);
   CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 7, milliseconds(50)));
-  CHECK(inquiry.ask(Command::Kind::sessions, 8, milliseconds(5'000)));
+  CHECK(inquiry.ask(Command::Kind::sessions, 8, milliseconds(60'000)));
 }
 
 TEST_CASE("a full mailbox refuses at once") {
@@ -89,8 +89,8 @@ TEST_CASE("a full mailbox refuses at once") {
   Inquiry inquiry(mailbox);
   while (mailbox.commands.push(Command{})) {}
   const auto begin = std::chrono::steady_clock::now();
-  CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 0, milliseconds(60'000)));
-  CHECK(std::chrono::steady_clock::now() - begin < milliseconds(10'000));
+  CHECK_FALSE(inquiry.ask(Command::Kind::sessions, 0, milliseconds(600'000)));
+  CHECK(std::chrono::steady_clock::now() - begin < milliseconds(60'000));
 }
 
 TEST_CASE("abandoned answers do not fill the way for good") {
@@ -98,7 +98,7 @@ TEST_CASE("abandoned answers do not fill the way for good") {
   Inquiry inquiry(mailbox);
   while (mailbox.answers.push(Answer{})) {}
   const PlayedWorker worker(mailbox);
-  CHECK(inquiry.ask(Command::Kind::session, 1, milliseconds(5'000)));
+  CHECK(inquiry.ask(Command::Kind::session, 1, milliseconds(60'000)));
 }
 
 }  // namespace penstock::control
