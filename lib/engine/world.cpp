@@ -68,8 +68,9 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
     batches.emplace_back(*port, static_cast<std::uint16_t>(worker_index), node.burst);
   }
   for (const ListenerSetup& setup : node.listeners) {
-    environments.push_back({.options = setup.kcp, .memory = windows, .blocks = small_blocks, .rng = rng,
-                            .counters = machine_counters});
+    PENSTOCK_ASSERT(setup.service < given.services.size());
+    environments.push_back(
+        {.options = setup.kcp, .memory = windows, .blocks = small_blocks, .rng = rng, .counters = machine_counters});
   }
 }
 

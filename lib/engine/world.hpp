@@ -97,24 +97,25 @@ struct World {
   ListenerTable listeners;
   Quarantine quarantine;
   FlowTable flows;
+  std::vector<kcp::Environment>
+      environments;  // by listener; sessions that are left give their memory back through them
   SessionTable<kcp::Session> sessions;
   TimerWheel wheel;
-  std::vector<FlowOwnership> ownership;        // by port
-  std::vector<kcp::Environment> environments;  // by listener
+  std::vector<FlowOwnership> ownership;  // by port
   DirtyList dirty;
-  std::vector<TxBatch> batches;                // by port
-  std::vector<bool> link_was_up;               // by port, as the stack was told last
-  Block* spare_head = nullptr;                 // a block that a machine had no use for; taken before the pool is asked
+  std::vector<TxBatch> batches;   // by port
+  std::vector<bool> link_was_up;  // by port, as the stack was told last
+  Block* spare_head = nullptr;    // a block that a machine had no use for; taken before the pool is asked
 
-  Instant now;                                 // of this turn
+  Instant now;  // of this turn
   Instant last_turn = Instant::never();
   Instant last_snapshot;
   std::uint64_t snapshots = 0;
   std::unique_ptr<StatsSnapshot> snapshot = std::make_unique<StatsSnapshot>();  // filled in, then published
-  std::uint32_t news_worker = 0;               // whose turn it is to be read first from the hand-off rings
+  std::uint32_t news_worker = 0;  // whose turn it is to be read first from the hand-off rings
   bool draining = false;
-  bool backlog = false;                        // the last turn left work behind for want of blocks or room
-  bool worked = false;                         // this turn did something
+  bool backlog = false;  // the last turn left work behind for want of blocks or room
+  bool worked = false;   // this turn did something
 };
 
 }  // namespace penstock
