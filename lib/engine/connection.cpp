@@ -5,6 +5,23 @@
 
 namespace penstock {
 
+namespace {
+
+// The way from a listener to `remote`. Answers must come back to that very listener: it leaves from the listener's own
+// address if it has one, and no other listener may stand before it there.
+std::optional<net::Path> path_of(World& world, const Listener& listener, const net::Endpoint& remote) {
+  auto path = world.stack.path_to(remote, listener.config().port);
+  if (!path) return std::nullopt;
+  if (const auto& own = listener.config().address) {
+    if (own->is_v4() != remote.address.is_v4() || !world.stack.owns(path->interface, *own)) return std::nullopt;
+    path->local.address = *own;
+  }
+  if (world.listeners.find(path->local) != &listener) return std::nullopt;
+  return path;
+}
+
+}  // namespace
+
 std::optional<Receivable> Connection::receivable() const {
   return worker_->world_->sessions.machine(id_.index()).receivable();
 }
@@ -52,7 +69,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
   PENSTOCK_ASSERT(request.listener < world.listeners.count());
   Listener& listener = world.listeners[static_cast<std::uint16_t>(request.listener)];
   const SessionKeyMode mode = listener.config().key_mode;
-  const auto path = world.stack.path_to(request.remote, listener.config().port);
+  const auto path = path_of(world, listener, request.remote);
   if (!path || world.draining) return std::nullopt;
   if (world.config.workers > 1 &&
       world.ownership[world.port_of(*path)].owner(*path, mode, request.conv) != world.index) {

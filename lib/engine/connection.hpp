@@ -65,7 +65,7 @@ class Connections {
 
   Connection get(SessionId id);
   // Begins a session toward `request.remote`; its first event is `opened`. Nothing when there is no route or no room, or
-  // the 4-tuple's answers would reach another worker.
+  // the 4-tuple's answers would reach another worker or another listener.
   std::optional<SessionId> open(const OpenRequest& request, Instant now);
 
   SegmentQueue make_message();

@@ -27,15 +27,15 @@ struct World;
 
 // What a worker is given; everything must outlive it.
 struct WorkerParts {
-  Arena& arena;                             // at least Worker::arena_bytes(config)
-  BlockPool& blocks;                        // for frames it sends; what it receives comes from its ports' pools
-  std::span<Port* const> ports;             // by port number; the worker's index is its queue on each of them
-  std::span<Application* const> services;   // this worker's own instances
-  HandoffRings* handoff = nullptr;          // needed from two workers on
-  Mailbox* mailbox = nullptr;               // optional
+  Arena& arena;                                   // at least Worker::arena_bytes(config)
+  BlockPool& blocks;                              // for frames it sends; what it receives comes from its ports' pools
+  std::span<Port* const> ports;                   // by port number; the worker's index is its queue on each of them
+  std::span<Application* const> services;         // this worker's own instances
+  HandoffRings* handoff = nullptr;                // needed from two workers on
+  Mailbox* mailbox = nullptr;                     // optional
   Published<StatsSnapshot>* published = nullptr;  // optional
-  SipKey key;                               // drawn per boot, the same for all workers of the node
-  std::uint64_t seed = 0;                   // of this worker's Rng, drawn per boot
+  SipKey key;                                     // drawn per boot, the same for all workers of the node
+  std::uint64_t seed = 0;                         // of this worker's Rng, drawn per boot
 };
 
 class Worker {
@@ -49,8 +49,8 @@ class Worker {
 
   // One turn: mailbox, receive, timers, services, send, statistics.
   void run_once(Instant now);
-  // When run_once() must be called again at the latest if nothing is received; not later than the earliest deadline. The
-  // present moment when a turn left work behind for want of blocks or TX room.
+  // When run_once() must be called again at the latest if nothing is received; never more than a tick of the timer wheel
+  // behind the earliest deadline. The present moment when a turn left work behind for want of blocks or TX room.
   Instant next_deadline() const;
 
   // Refuses new sessions and closes the others when they have sent what is queued.
