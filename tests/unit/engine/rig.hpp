@@ -38,7 +38,7 @@ class FakePort final : public Port {
   PortInfo information;
   bool up = true;
   Instant deadline = Instant::never();
-  std::uint32_t room = ~0u;  // frames that the transmit rings still take
+  std::uint32_t room = ~0u;                    // frames that the transmit rings still take
   std::vector<std::deque<Arriving>> arriving;  // by queue
   std::vector<Bytes> sent;                     // of all queues
   std::vector<Segment> shares;                 // the other holds on shared blocks
@@ -142,7 +142,9 @@ struct Peer {
       : rig(rig_), endpoint{address, port}, conv(conv_) {}
 
   // The next PUSH.
-  Kcp push(Bytes data, std::uint8_t fragment = 0) { return {conv, Kcp::push, fragment, 128, 7, sn++, una, std::move(data)}; }
+  Kcp push(Bytes data, std::uint8_t fragment = 0) {
+    return {conv, Kcp::push, fragment, 128, 7, sn++, una, std::move(data)};
+  }
   // Acknowledges every PUSH of a datagram, as ikcp would.
   Bytes acks(const Datagram& datagram);
   void bring(const Bytes& payload, std::uint16_t queue = 0) { rig.bring(udp_frame(endpoint, server, payload), queue); }
@@ -161,7 +163,8 @@ struct Peer {
 };
 
 inline net::IpAddress client_ip(unsigned number = 0) {
-  return net::IpAddress::v4(198, 51, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(1 + number % 250));
+  return net::IpAddress::v4(198, 51, static_cast<std::uint8_t>(number >> 8),
+                            static_cast<std::uint8_t>(1 + number % 250));
 }
 
 }  // namespace penstock::test

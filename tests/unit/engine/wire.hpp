@@ -123,7 +123,11 @@ struct Kcp {
   Bytes bytes() const {
     return join({le32(conv),
                  {command, fragment, static_cast<std::uint8_t>(window), static_cast<std::uint8_t>(window >> 8)},
-                 le32(stamp), le32(sn), le32(una), le32(static_cast<std::uint32_t>(data.size())), data});
+                 le32(stamp),
+                 le32(sn),
+                 le32(una),
+                 le32(static_cast<std::uint32_t>(data.size())),
+                 data});
   }
 };
 
@@ -153,7 +157,8 @@ inline bool read_udp(std::span<const std::uint8_t> frame, Datagram& to) {
   if (frame.size() < 42 || get16(frame, 12) != 0x0800 || frame[23] != 17) return false;
   to.from = {net::IpAddress::v4(frame[26], frame[27], frame[28], frame[29]),
              static_cast<std::uint16_t>(get16(frame, 34))};
-  to.to = {net::IpAddress::v4(frame[30], frame[31], frame[32], frame[33]), static_cast<std::uint16_t>(get16(frame, 36))};
+  to.to = {net::IpAddress::v4(frame[30], frame[31], frame[32], frame[33]),
+           static_cast<std::uint16_t>(get16(frame, 36))};
   to.udp_bytes = get16(frame, 38) - 8;
   to.segments = segments_of(frame.subspan(42, to.udp_bytes));
   return true;
