@@ -193,7 +193,7 @@ part_sim-asan() {
 }
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }
-part_badinput() { build_release && step badinput 900 python3 tests/badinput/run.py; }
+part_badinput() { build_release && step badinput 900 python3 tests/badinput/run.py build/app/penstock/penstock; }
 part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh

@@ -1,7 +1,6 @@
 // penstock: the server. Composes the command line, the configuration, the services and the node; nothing else is here.
 
 #include <fmt/format.h>
-#include <rte_version.h>
 
 #include <cstdio>
 #include <string>
@@ -53,7 +52,7 @@ int run(const std::vector<std::string>& words) {
     return 0;
   }
   if (line->action == control::Action::version) {
-    fmt::print("{}", control::version_text(rte_version()));
+    fmt::print("{}", control::version_text(runtime::dpdk_version()));
     return 0;
   }
   const auto config = control::load_config(line->config_file);

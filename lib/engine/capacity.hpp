@@ -18,11 +18,11 @@ struct BufferPlan {
   std::uint32_t ports = 1;
   std::uint32_t rx_descriptors = 1024;  // per queue
   std::uint32_t tx_descriptors = 1024;
-  std::uint32_t lcore_cache = 256;      // blocks that a pool's cache may keep from everybody else
-  std::uint32_t block_bytes = 2176;     // headroom and frame
-  std::uint32_t impair_frames = 0;      // frames that impairments may hold, both directions, all ports
-  bool links_payload = false;           // indirect mbufs are needed
-  std::uint32_t blocks = 0;             // what the operator asked for; 0: the sum
+  std::uint32_t lcore_cache = 256;   // blocks that a pool's cache may keep from everybody else
+  std::uint32_t block_bytes = 2176;  // headroom and frame
+  std::uint32_t impair_frames = 0;   // frames that impairments may hold, both directions, all ports
+  bool links_payload = false;        // indirect mbufs are needed
+  std::uint32_t blocks = 0;          // what the operator asked for; 0: the sum
 };
 
 struct CapacityTerm {

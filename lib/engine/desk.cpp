@@ -97,9 +97,7 @@ void serve_mail(World& world, Instant now) {
   Answer answer;
   answer.ticket = command.ticket;
   switch (command.kind) {
-    case Command::Kind::sessions:
-      answer_sessions(world, command.argument, answer, now);
-      break;
+    case Command::Kind::sessions: answer_sessions(world, command.argument, answer, now); break;
     case Command::Kind::session: {
       const SessionId id = SessionId::from_raw(command.argument);
       if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);
@@ -118,7 +116,8 @@ void fill_snapshot(const World& world, StatsSnapshot& into, Instant now) {
   into.worker.sessions_unproven_now = 0;
   into.machine = machine_stats(world.machine_counters);
   into.levels = level_stats(world);
-  for (std::size_t i = 0; i < net::drop_reason_count; ++i) into.drops[i] = world.drops.of(static_cast<net::DropReason>(i));
+  for (std::size_t i = 0; i < net::drop_reason_count; ++i)
+    into.drops[i] = world.drops.of(static_cast<net::DropReason>(i));
   into.listener_count = world.listeners.count();
   for (std::uint16_t i = 0; i < world.listeners.count(); ++i) {
     into.listeners[i] = listener_stats(world.listeners[i]);

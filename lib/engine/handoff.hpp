@@ -24,7 +24,7 @@ struct HandoffRecord {
   Block* block = nullptr;    // … its buffer, one reference travelling along
   std::uint32_t offset = 0;  // … and where its UDP payload lies
   std::uint32_t length = 0;
-  net::NeighborNews news;    // of a neighbour
+  net::NeighborNews news;  // of a neighbour
 };
 static_assert(std::is_trivially_copyable_v<HandoffRecord>);
 

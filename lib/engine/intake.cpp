@@ -24,8 +24,8 @@ net::DropReason drop_reason_of(kcp::Refusal refusal) {
 
 // What a refusal of data alone leaves applied: the peer was heard.
 bool was_heard(kcp::Refusal refusal) {
-  return refusal == kcp::Refusal::none || refusal == kcp::Refusal::beyond_window || refusal == kcp::Refusal::no_memory ||
-         refusal == kcp::Refusal::closed;
+  return refusal == kcp::Refusal::none || refusal == kcp::Refusal::beyond_window ||
+         refusal == kcp::Refusal::no_memory || refusal == kcp::Refusal::closed;
 }
 
 // When receive buffers run low, what a machine may keep moves to a block of our own at once: the NIC's ring must refill.
@@ -141,14 +141,9 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, I
   for (std::uint32_t i = 0; i < count; ++i) {
     world.stats.rx_bytes += frames[i].bytes.length();
     switch (world.stack.take_in(number, frames[i], burst.packets[burst.count], now)) {
-      case net::Stack::Intake::udp:
-        ++burst.count;
-        break;
-      case net::Stack::Intake::handled:
-        ++world.stats.delivered;
-        break;
-      case net::Stack::Intake::dropped:
-        break;
+      case net::Stack::Intake::udp: ++burst.count; break;
+      case net::Stack::Intake::handled: ++world.stats.delivered; break;
+      case net::Stack::Intake::dropped: break;
     }
   }
   if (count > 0) {

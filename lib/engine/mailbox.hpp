@@ -49,8 +49,8 @@ struct SessionReport {
 struct Answer {
   static constexpr std::uint32_t sessions_per_page = 32;
   std::uint64_t ticket = 0;
-  std::uint32_t count = 0;         // reports filled
-  std::uint32_t more = 0;          // 1 when the walk goes on at `next_cursor`
+  std::uint32_t count = 0;  // reports filled
+  std::uint32_t more = 0;   // 1 when the walk goes on at `next_cursor`
   std::uint64_t next_cursor = 0;
   std::array<SessionReport, sessions_per_page> sessions{};
 };

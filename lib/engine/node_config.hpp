@@ -24,7 +24,7 @@ struct ListenerSetup {
 struct MemoryPlan {
   SmallBlocks::Counts small_blocks{{4096, 1024, 1024}};
   std::size_t window_bytes = 8 << 20;  // send and receive windows in use, all sessions together
-  std::uint32_t chunks = 4096;  // SegmentQueue nodes for messages that services hold
+  std::uint32_t chunks = 4096;         // SegmentQueue nodes for messages that services hold
 };
 
 struct NodeConfig {
@@ -33,8 +33,8 @@ struct NodeConfig {
   net::StackConfig stack;
   std::vector<ListenerSetup> listeners;
   MemoryPlan memory;
-  std::uint32_t burst = 32;                // frames a receive or transmit call, 1 … 64
-  std::uint32_t copy_break = 0xffffffff;   // payload above it is linked instead of copied, where a port can
+  std::uint32_t burst = 32;               // frames a receive or transmit call, 1 … 64
+  std::uint32_t copy_break = 0xffffffff;  // payload above it is linked instead of copied, where a port can
   Duration snapshot_interval = Duration::ms(50);
 };
 

@@ -26,26 +26,26 @@ inline constexpr std::uint32_t listeners_max = 64;
 inline constexpr std::uint32_t workers_max = 64;
 
 struct WorkerStats {
-  std::uint64_t turns = 0;             // calls of run_once
-  std::uint64_t turns_with_work = 0;   // … that received, sent or fired something
-  std::uint64_t stalls = 0;            // gaps of more than 5 ms between turns
-  std::uint64_t rx_packets = 0;        // frames that the ports gave or dropped
+  std::uint64_t turns = 0;            // calls of run_once
+  std::uint64_t turns_with_work = 0;  // … that received, sent or fired something
+  std::uint64_t stalls = 0;           // gaps of more than 5 ms between turns
+  std::uint64_t rx_packets = 0;       // frames that the ports gave or dropped
   std::uint64_t rx_bytes = 0;
-  std::uint64_t tx_packets = 0;        // frames that the ports took
+  std::uint64_t tx_packets = 0;  // frames that the ports took
   std::uint64_t tx_bytes = 0;
-  std::uint64_t tx_ring_busy = 0;      // times a port took fewer frames than offered
-  std::uint64_t tx_no_block = 0;       // times a datagram had to wait for a free block
-  std::uint64_t delivered = 0;         // frames that the stack answered or a session took
-  std::uint64_t handed_out = 0;        // datagrams given to the worker that owns their flow
-  std::uint64_t handed_in = 0;         // datagrams taken from other workers
-  std::uint64_t held_now = 0;          // received frames that a port's impairment holds back
-  std::uint64_t steered_wrong = 0;     // datagrams that the port put on another queue than their owner's
+  std::uint64_t tx_ring_busy = 0;   // times a port took fewer frames than offered
+  std::uint64_t tx_no_block = 0;    // times a datagram had to wait for a free block
+  std::uint64_t delivered = 0;      // frames that the stack answered or a session took
+  std::uint64_t handed_out = 0;     // datagrams given to the worker that owns their flow
+  std::uint64_t handed_in = 0;      // datagrams taken from other workers
+  std::uint64_t held_now = 0;       // received frames that a port's impairment holds back
+  std::uint64_t steered_wrong = 0;  // datagrams that the port put on another queue than their owner's
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_now = 0;
   std::uint64_t sessions_unproven_now = 0;
-  std::uint64_t credit_waits = 0;      // times an unproven session had to wait for credit
+  std::uint64_t credit_waits = 0;  // times an unproven session had to wait for credit
   std::uint64_t timers_fired = 0;
-  std::uint64_t mails = 0;             // commands of control carried out
+  std::uint64_t mails = 0;  // commands of control carried out
 };
 
 // The machines' counters, one set a worker, all listeners together.
@@ -63,8 +63,8 @@ struct MachineStats {
   std::uint64_t proof_pings_sent = 0;
   std::uint64_t messages_received = 0;  // whole messages; in stream mode segments
   std::uint64_t messages_sent = 0;
-  std::uint64_t bytes_received = 0;     // payload handed to services
-  std::uint64_t bytes_sent = 0;         // payload taken from services
+  std::uint64_t bytes_received = 0;  // payload handed to services
+  std::uint64_t bytes_sent = 0;      // payload taken from services
 };
 
 struct ListenerStats {

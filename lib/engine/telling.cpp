@@ -67,9 +67,7 @@ void tell_session(World& world, Session& session, SessionId id, Teller& teller) 
         session.state = SessionState::proven;
         world.wheel.arm(id.index(), TimerKind::idle, world.idle_deadline(id.index(), session));
         break;
-      case SessionEvent::Kind::writable:
-        teller.tell(id, ConnectionEvent::Kind::writable);
-        break;
+      case SessionEvent::Kind::writable: teller.tell(id, ConnectionEvent::Kind::writable); break;
       case SessionEvent::Kind::closed:
         session.over = true;
         listener.on_closed(event->reason, session.state == SessionState::unproven, session.path.remote.address);

@@ -83,7 +83,8 @@ void DpdkPort::poll_link() {
   link_up_.store(link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
 }
 
-std::uint32_t DpdkPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops, Instant) {
+std::uint32_t DpdkPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,
+                                Instant) {
   PENSTOCK_ASSERT(queue < queues_.size());
   std::uint32_t filled = 0;
   // Dropped frames count as polled: a flood of them cannot keep the worker here.
@@ -146,7 +147,8 @@ std::uint32_t DpdkPort::send_burst(std::uint16_t queue, std::span<net::TxFrame> 
   }
 
   const std::uint32_t fit = acceptable(port_id_, queue, {mbufs.data(), count});
-  const std::uint32_t sent = fit == 0 ? 0 : rte_eth_tx_burst(port_id_, queue, mbufs.data(), static_cast<std::uint16_t>(fit));
+  const std::uint32_t sent =
+      fit == 0 ? 0 : rte_eth_tx_burst(port_id_, queue, mbufs.data(), static_cast<std::uint16_t>(fit));
   for (std::uint32_t i = 0; i < sent; ++i) {
     ++counters.tx_packets;
     counters.tx_bytes += frames[i].bytes();

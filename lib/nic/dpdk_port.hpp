@@ -32,17 +32,17 @@ struct QueueCounters {
   std::uint64_t rx_partial_sums = 0;  // of these, with an L4 checksum that the sender left partial
   std::uint64_t tx_packets = 0;       // frames that the port took
   std::uint64_t tx_bytes = 0;
-  std::uint64_t tx_linked = 0;        // of these, with an indirect mbuf behind the head
-  std::uint64_t tx_copied = 0;        // of these, with bytes copied on the way
-  std::uint64_t tx_refused = 0;       // frames that the driver said it can never send; dropped
-  std::uint64_t tx_ring_full = 0;     // bursts cut short by a full ring
-  std::uint64_t tx_no_block = 0;      // bursts cut short because no block was free to copy into
+  std::uint64_t tx_linked = 0;     // of these, with an indirect mbuf behind the head
+  std::uint64_t tx_copied = 0;     // of these, with bytes copied on the way
+  std::uint64_t tx_refused = 0;    // frames that the driver said it can never send; dropped
+  std::uint64_t tx_ring_full = 0;  // bursts cut short by a full ring
+  std::uint64_t tx_no_block = 0;   // bursts cut short because no block was free to copy into
 };
 
 // What a queue works with; one worker's, and alive as long as the port.
 struct QueuePools {
-  MbufPool* blocks = nullptr;         // fills the RX ring; frames are copied into it
-  IndirectPool* indirect = nullptr;   // may be null: then linked payload is copied
+  MbufPool* blocks = nullptr;        // fills the RX ring; frames are copied into it
+  IndirectPool* indirect = nullptr;  // may be null: then linked payload is copied
 };
 
 class DpdkPort final : public Port {
@@ -58,7 +58,8 @@ class DpdkPort final : public Port {
   const PortInfo& info() const override { return info_; }
   std::uint32_t receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,
                         Instant now) override;
-  std::uint32_t send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops, Instant now) override;
+  std::uint32_t send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops,
+                     Instant now) override;
   bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
 
   // Asks the device for its link state; needed only where the report says that there is no interrupt for it.

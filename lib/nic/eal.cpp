@@ -50,7 +50,9 @@ std::expected<Eal, std::string> Eal::start(std::span<const std::string> argument
 }
 
 Eal::Eal(Eal&& other) noexcept
-    : running_(std::exchange(other.running_, false)), rest_(std::move(other.rest_)), lcores_(std::move(other.lcores_)) {}
+    : running_(std::exchange(other.running_, false)),
+      rest_(std::move(other.rest_)),
+      lcores_(std::move(other.lcores_)) {}
 
 Eal::~Eal() {
   if (running_) rte_eal_cleanup();

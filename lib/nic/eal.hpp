@@ -13,8 +13,8 @@ namespace penstock::nic {
 
 // A core that EAL made a thread for.
 struct Lcore {
-  unsigned id = 0;      // EAL's number, what --lcores names
-  int cpu = -1;         // the CPU it runs on; -1 when it may run on several
+  unsigned id = 0;  // EAL's number, what --lcores names
+  int cpu = -1;     // the CPU it runs on; -1 when it may run on several
   unsigned numa_node = 0;
   bool is_main = false;  // the thread that called start()
 };

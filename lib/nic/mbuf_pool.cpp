@@ -39,15 +39,16 @@ std::uint32_t in_common_ring(const rte_mempool* mempool) {
   return rte_mempool_get_ops(mempool->ops_index)->get_count(mempool);
 }
 
-std::expected<rte_mempool*, std::string> create_mempool(const std::string& name, std::uint32_t count, std::uint32_t cache,
-                                                        std::size_t private_bytes, std::uint32_t room, int numa_node) {
+std::expected<rte_mempool*, std::string> create_mempool(const std::string& name, std::uint32_t count,
+                                                        std::uint32_t cache, std::size_t private_bytes,
+                                                        std::uint32_t room, int numa_node) {
   rte_mempool* mempool =
       rte_pktmbuf_pool_create(name.c_str(), count, cache_for(cache, count), static_cast<std::uint16_t>(private_bytes),
                               static_cast<std::uint16_t>(room), numa_node);
   if (mempool != nullptr) return mempool;
   return std::unexpected("The packet pool " + name + " of " + std::to_string(count) + " buffers of " +
-                         std::to_string(room) + " bytes could not be made on NUMA node " + std::to_string(numa_node) + ": " +
-                         rte_strerror(rte_errno) + "; give EAL more memory or ask for fewer buffers.");
+                         std::to_string(room) + " bytes could not be made on NUMA node " + std::to_string(numa_node) +
+                         ": " + rte_strerror(rte_errno) + "; give EAL more memory or ask for fewer buffers.");
 }
 
 }  // namespace
@@ -56,8 +57,9 @@ std::expected<std::unique_ptr<MbufPool>, std::string> MbufPool::create(const Mbu
   if (config.blocks == 0) return std::unexpected("The packet pool " + config.name + " needs at least one buffer.");
   if (config.block_bytes <= mbuf_headroom_bytes || config.block_bytes > block_bytes_max) {
     return std::unexpected("The packet pool " + config.name + " cannot have buffers of " +
-                           std::to_string(config.block_bytes) + " bytes: more than " + std::to_string(mbuf_headroom_bytes) +
-                           " and at most " + std::to_string(block_bytes_max) + " are possible.");
+                           std::to_string(config.block_bytes) + " bytes: more than " +
+                           std::to_string(mbuf_headroom_bytes) + " and at most " + std::to_string(block_bytes_max) +
+                           " are possible.");
   }
   const auto mempool = create_mempool(config.name, config.blocks, config.lcore_cache, sizeof(Block), config.block_bytes,
                                       config.numa_node);
@@ -101,8 +103,10 @@ void MbufPool::flush_lcore_cache() {
   if (cache != nullptr) rte_mempool_cache_flush(cache, mempool_);
 }
 
-std::expected<std::unique_ptr<IndirectPool>, std::string> IndirectPool::create(const std::string& name, std::uint32_t count,
-                                                                               std::uint32_t lcore_cache, int numa_node) {
+std::expected<std::unique_ptr<IndirectPool>, std::string> IndirectPool::create(const std::string& name,
+                                                                               std::uint32_t count,
+                                                                               std::uint32_t lcore_cache,
+                                                                               int numa_node) {
   if (count == 0) return std::unexpected("The pool " + name + " of indirect mbufs needs at least one.");
   const auto mempool = create_mempool(name, count, lcore_cache, 0, 0, numa_node);
   if (!mempool) return std::unexpected(mempool.error());

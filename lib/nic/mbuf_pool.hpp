@@ -73,7 +73,7 @@ class IndirectPool {
  public:
   // At most one is in use per TX descriptor, so `count` = TX descriptors + one burst + lcore_cache · 3 / 2 never runs dry.
   static std::expected<std::unique_ptr<IndirectPool>, std::string> create(const std::string& name, std::uint32_t count,
-                                                                         std::uint32_t lcore_cache, int numa_node);
+                                                                          std::uint32_t lcore_cache, int numa_node);
   ~IndirectPool();
   IndirectPool(const IndirectPool&) = delete;
   IndirectPool& operator=(const IndirectPool&) = delete;

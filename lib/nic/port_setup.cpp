@@ -119,16 +119,16 @@ std::expected<void, std::string> configure(const Device& device, const PortSetti
   conf.txmode.offloads = tx_offloads_of(device.info, settings);
   if (rss.functions != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf = {.rss_key = rss.key.data(),
-                                 .rss_key_len = static_cast<std::uint8_t>(rss.key.size()),
-                                 .rss_hf = rss.functions};
+    conf.rx_adv_conf.rss_conf = {
+        .rss_key = rss.key.data(), .rss_key_len = static_cast<std::uint8_t>(rss.key.size()), .rss_hf = rss.functions};
   }
   report.link_interrupt = (*device.info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   conf.intr_conf.lsc = report.link_interrupt ? 1 : 0;
   const auto count = static_cast<std::uint16_t>(queues);
   if (const int code = rte_eth_dev_configure(device.port_id, count, count, &conf); code != 0) {
-    return refuse(settings.device, "cannot be configured with " + std::to_string(count) + " queue pairs and an mtu of " +
-                                       std::to_string(settings.mtu) + ": " + error_text(code));
+    return refuse(settings.device, "cannot be configured with " + std::to_string(count) +
+                                       " queue pairs and an mtu of " + std::to_string(settings.mtu) + ": " +
+                                       error_text(code));
   }
   report.rx_descriptors = settings.rx_descriptors;
   report.tx_descriptors = settings.tx_descriptors;
@@ -150,7 +150,8 @@ std::expected<void, std::string> set_up_queues(const Device& device, const PortR
       return refuse(report.device, "cannot set up receive queue " + std::to_string(queue) + " with " +
                                        std::to_string(report.rx_descriptors) + " descriptors: " + error_text(code));
     }
-    if (const int code = rte_eth_tx_queue_setup(device.port_id, queue, report.tx_descriptors, numa_node, &tx); code != 0) {
+    if (const int code = rte_eth_tx_queue_setup(device.port_id, queue, report.tx_descriptors, numa_node, &tx);
+        code != 0) {
       return refuse(report.device, "cannot set up transmit queue " + std::to_string(queue) + " with " +
                                        std::to_string(report.tx_descriptors) + " descriptors: " + error_text(code));
     }
@@ -165,11 +166,13 @@ std::expected<void, std::string> set_mtu(const Device& device, const PortSetting
     report.notes.emplace_back("The driver has no MTU to set: the other side must keep to it.");
     return {};
   }
-  if (code != 0) return refuse(settings.device, "refuses an mtu of " + std::to_string(settings.mtu) + ": " + error_text(code));
+  if (code != 0)
+    return refuse(settings.device, "refuses an mtu of " + std::to_string(settings.mtu) + ": " + error_text(code));
   return {};
 }
 
-std::expected<void, std::string> receive_groups(const Device& device, const PortSettings& settings, PortReport& report) {
+std::expected<void, std::string> receive_groups(const Device& device, const PortSettings& settings,
+                                                PortReport& report) {
   if (settings.multicast.empty()) return {};
   std::vector<rte_ether_addr> groups(settings.multicast.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -183,7 +186,8 @@ std::expected<void, std::string> receive_groups(const Device& device, const Port
   if (rte_eth_allmulticast_enable(device.port_id) == 0) {
     report.notes.emplace_back("The port takes no list of multicast groups and receives all of them.");
   } else {
-    report.notes.emplace_back("The port filters no multicast by our word; neighbour discovery needs that it passes it on.");
+    report.notes.emplace_back(
+        "The port filters no multicast by our word; neighbour discovery needs that it passes it on.");
   }
   return {};
 }
@@ -200,9 +204,10 @@ void describe(const Device& device, const PortSettings& settings, const rte_eth_
   report.links_payload = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   report.rss = !started.info.rss_key.empty();
   if (settings.checksum_offload && !report.rx_udp_checksum) {
-    report.notes.emplace_back(leaves_sums_partial(device.info.driver_name)
-                                  ? "Received UDP checksums are verified in software, and the other side must fill them."
-                                  : "The port verifies no UDP checksums: software does.");
+    report.notes.emplace_back(
+        leaves_sums_partial(device.info.driver_name)
+            ? "Received UDP checksums are verified in software, and the other side must fill them."
+            : "The port verifies no UDP checksums: software does.");
   }
   if (settings.checksum_offload && !report.tx_udp_checksum) {
     report.notes.emplace_back("The port makes no UDP checksums: software does.");
@@ -253,7 +258,8 @@ std::expected<PortLimits, std::string> port_limits(const PortSettings& settings)
   limits.queues_max = std::min(device->info.max_rx_queues, device->info.max_tx_queues);
   limits.rx_descriptors = settings.rx_descriptors;
   limits.tx_descriptors = settings.tx_descriptors;
-  if (auto done = adjust_descriptors(settings.device, device->port_id, limits.rx_descriptors, limits.tx_descriptors); !done) {
+  if (auto done = adjust_descriptors(settings.device, device->port_id, limits.rx_descriptors, limits.tx_descriptors);
+      !done) {
     return Sentence(done.error());
   }
   const std::uint32_t frame = std::max(settings.mtu + frame_overhead_bytes, device->info.min_rx_bufsize);

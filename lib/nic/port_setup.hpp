@@ -17,27 +17,27 @@
 namespace penstock::nic {
 
 struct PortSettings {
-  std::string device;                 // as ethdev names it: a PCI address or a vdev's name
+  std::string device;                   // as ethdev names it: a PCI address or a vdev's name
   std::uint16_t rx_descriptors = 1024;  // per queue, adjusted to what the device takes
   std::uint16_t tx_descriptors = 1024;
-  std::uint16_t mtu = 1500;           // largest IP packet, bytes
+  std::uint16_t mtu = 1500;                // largest IP packet, bytes
   std::vector<net::MacAddress> multicast;  // groups to receive; broadcast always comes
   // Random bytes of the operating system for the RSS key: as many as the device's key has, 64 are enough for all known.
   std::vector<std::uint8_t> rss_random;
-  bool checksum_offload = true;       // use the port's checksums where it has them
+  bool checksum_offload = true;  // use the port's checksums where it has them
   // The peer is a local guest whose L4 sums stay partial (`rx_checksum = "trust_local"`). Otherwise a virtio or vhost port
   // is not asked for RX checksums: asking is what permits the other side to leave them out.
   bool trusts_local_sums = false;
-  bool link_payload = true;           // send linked payload as an indirect mbuf where the port offers MULTI_SEGS
+  bool link_payload = true;  // send linked payload as an indirect mbuf where the port offers MULTI_SEGS
 };
 
 // What must be known of a device before its pools are made.
 struct PortLimits {
-  std::uint16_t port_id = 0;          // ethdev's number
+  std::uint16_t port_id = 0;  // ethdev's number
   std::string driver;
-  int numa_node = -1;                 // -1: unknown or none
-  std::uint16_t queues_max = 0;       // queue pairs
-  std::uint16_t rx_descriptors = 0;   // what the asked-for numbers become
+  int numa_node = -1;                // -1: unknown or none
+  std::uint16_t queues_max = 0;      // queue pairs
+  std::uint16_t rx_descriptors = 0;  // what the asked-for numbers become
   std::uint16_t tx_descriptors = 0;
   std::uint32_t block_bytes_min = 0;  // least MbufPool block for the asked-for MTU
 };
@@ -53,7 +53,7 @@ struct PortReport {
   std::uint16_t mtu = 0;
   bool rx_ip_checksum = false;
   bool rx_udp_checksum = false;
-  bool rx_rss_hash = false;        // frames carry the hash that chose their queue
+  bool rx_rss_hash = false;  // frames carry the hash that chose their queue
   bool tx_ip_checksum = false;
   bool tx_udp_checksum = false;
   bool links_payload = false;

@@ -43,20 +43,23 @@ RssPlan hash_in_force(std::uint16_t port_id, const RssPlan& plan, std::vector<st
                              .rss_hf = plan.functions};
   const bool updated = rte_eth_dev_rss_hash_update(port_id, &wanted) == 0;
   std::array<std::uint8_t, key_bytes_max> key{};
-  rte_eth_rss_conf found = {.rss_key = key.data(), .rss_key_len = static_cast<std::uint8_t>(plan.key.size()), .rss_hf = 0};
+  rte_eth_rss_conf found = {
+      .rss_key = key.data(), .rss_key_len = static_cast<std::uint8_t>(plan.key.size()), .rss_hf = 0};
   // A key of zeroes would send every flow to one queue: the driver left the array alone.
   const bool told = rte_eth_dev_rss_hash_conf_get(port_id, &found) == 0 &&
                     std::ranges::any_of(key, [](std::uint8_t byte) { return byte != 0; });
   if (!told) {
-    notes.emplace_back(updated ? "The driver does not tell which RSS key is in force; ours was accepted."
-                               : "The driver tells of no RSS key and took ours only at configuration; the queue of a flow may "
-                                 "be another than we compute.");
+    notes.emplace_back(
+        updated ? "The driver does not tell which RSS key is in force; ours was accepted."
+                : "The driver tells of no RSS key and took ours only at configuration; the queue of a flow may "
+                  "be another than we compute.");
     return in_force;
   }
   in_force.key.assign(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(plan.key.size()));
   in_force.functions = found.rss_hf;
   if (in_force.key != plan.key) {
-    notes.emplace_back("The port keeps an RSS key of its own: if that is a public constant, a sender can choose his queue.");
+    notes.emplace_back(
+        "The port keeps an RSS key of its own: if that is a public constant, a sender can choose his queue.");
   }
   return in_force;
 }
@@ -90,8 +93,8 @@ std::expected<RssPlan, std::string> plan_rss(const std::string& device, const rt
   if (plan.functions == 0) return plan;
   const std::size_t length = device_info.hash_key_size == 0 ? key_bytes_usual : device_info.hash_key_size;
   if (random.size() < length) {
-    return std::unexpected("The RSS key of " + device + " takes " + std::to_string(length) + " random bytes, and only " +
-                           std::to_string(random.size()) + " were given.");
+    return std::unexpected("The RSS key of " + device + " takes " + std::to_string(length) +
+                           " random bytes, and only " + std::to_string(random.size()) + " were given.");
   }
   plan.key.assign(random.begin(), random.begin() + static_cast<std::ptrdiff_t>(length));
   return plan;

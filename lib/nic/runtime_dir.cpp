@@ -22,16 +22,18 @@ std::string base_dir() {
 }
 
 std::unexpected<std::string> refuse(const std::string& path, const std::string& fault) {
-  return std::unexpected("The runtime directory " + path + " " + fault +
-                         ": remove or repair it, or start with RuntimeDirectory= of systemd or $RUNTIME_DIRECTORY set to "
-                         "a directory of mode 0700.");
+  return std::unexpected(
+      "The runtime directory " + path + " " + fault +
+      ": remove or repair it, or start with RuntimeDirectory= of systemd or $RUNTIME_DIRECTORY set to "
+      "a directory of mode 0700.");
 }
 
 // The base may be reached through a link of the system (/var/run is one), and belong to root; what lies in it must not be
 // open to a third.
 std::expected<void, std::string> check_base(const std::string& path, uid_t owner) {
   struct stat found = {};
-  if (stat(path.c_str(), &found) != 0) return refuse(path, std::string("cannot be looked at (") + std::strerror(errno) + ")");
+  if (stat(path.c_str(), &found) != 0)
+    return refuse(path, std::string("cannot be looked at (") + std::strerror(errno) + ")");
   if (!S_ISDIR(found.st_mode)) return refuse(path, "is no directory");
   if (found.st_uid != owner && found.st_uid != 0) return refuse(path, "belongs to another user");
   if ((found.st_mode & others_write) != 0) return refuse(path, "can be written to by others");

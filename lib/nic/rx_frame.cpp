@@ -34,7 +34,8 @@ Segment copy_chain(const rte_mbuf* chain, MbufPool& pool, net::DropReason& reaso
   }
   std::uint32_t length = 0;
   for (const rte_mbuf* part = chain; part != nullptr && part->data_len <= room - length; part = part->next) {
-    std::memcpy(block->data + mbuf_headroom_bytes + length, rte_pktmbuf_mtod(part, const std::uint8_t*), part->data_len);
+    std::memcpy(block->data + mbuf_headroom_bytes + length, rte_pktmbuf_mtod(part, const std::uint8_t*),
+                part->data_len);
     length += part->data_len;
   }
   Segment bytes = Segment::adopt(block, mbuf_headroom_bytes, length);

@@ -26,7 +26,7 @@ struct RxTrust {
 };
 
 struct RxTaken {
-  bool taken = false;           // the frame was filled; otherwise `reason` tells why not
+  bool taken = false;  // the frame was filled; otherwise `reason` tells why not
   bool copied = false;
   bool partial_l4_sum = false;  // the sender left the L4 checksum partial
   net::DropReason reason = net::DropReason::rx_multi_segment;

@@ -60,8 +60,9 @@ std::expected<std::unique_ptr<TscClock>, std::string> TscClock::calibrate(Durati
       return std::unique_ptr<TscClock>(new TscClock(TscFit(first, second)));
     }
   }
-  return std::unexpected("The time stamp counter could not be compared with CLOCK_MONOTONIC_RAW closely enough: every "
-                         "reading was disturbed.");
+  return std::unexpected(
+      "The time stamp counter could not be compared with CLOCK_MONOTONIC_RAW closely enough: every "
+      "reading was disturbed.");
 }
 
 TscClock::TscClock(const TscFit& fit) : fit_(fit) { publish(fit_.line()); }

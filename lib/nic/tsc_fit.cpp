@@ -21,9 +21,7 @@ double us_between(const TscSample& from, const TscSample& to) {
   return static_cast<double>(to.raw_ns - from.raw_ns) / 1'000.0;
 }
 
-std::uint64_t q16_of_ns(std::int64_t ns) {
-  return static_cast<std::uint64_t>(static_cast<Wide>(ns) * 65'536 / 1'000);
-}
+std::uint64_t q16_of_ns(std::int64_t ns) { return static_cast<std::uint64_t>(static_cast<Wide>(ns) * 65'536 / 1'000); }
 
 // The line's microseconds at `tsc`, with 16 fraction bits.
 std::uint64_t q16_at(const TscLine& line, std::uint64_t tsc) {
@@ -41,8 +39,7 @@ double TscFit::doubt_ppm(const TscSample& from, const TscSample& to) {
   return static_cast<double>(from.width_ticks + to.width_ticks) / 2 / ticks_between(from, to) * 1e6;
 }
 
-TscFit::TscFit(const TscSample& first, const TscSample& second)
-    : anchor_(first), next_anchor_(second), last_(second) {
+TscFit::TscFit(const TscSample& first, const TscSample& second) : anchor_(first), next_anchor_(second), last_(second) {
   PENSTOCK_ASSERT(first.tsc < second.tsc && first.raw_ns < second.raw_ns);
   us_per_tick_ = us_between(first, second) / ticks_between(first, second);
   line_ = {.tsc0 = second.tsc,

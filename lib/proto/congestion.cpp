@@ -10,14 +10,6 @@ Congestion::Congestion(Kind kind, std::uint32_t mss) : kind_(kind), mss_(static_
   PENSTOCK_ASSERT(mss > 0 && mss <= std::numeric_limits<std::uint16_t>::max());
 }
 
-// Neither controller of the table looks at single transmissions.
-void Congestion::on_sent(std::uint32_t, std::uint32_t, Instant) {}
-
-void Congestion::on_acked(const Acked& acked, Instant) {
-  // ikcp grows on any una that moves; una is a claim that costs a peer nothing, so growth needs a proven receipt.
-  if (kind_ == Kind::kcp && acked.left_edge_moved && acked.proven) grow(acked.peer_window);
-}
-
 void Congestion::on_fast_retransmit(std::uint32_t in_flight, std::uint32_t resend, Instant) {
   if (kind_ != Kind::kcp) return;
   ssthresh_ = std::max(in_flight / 2, ssthresh_min);

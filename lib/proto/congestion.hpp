@@ -29,8 +29,12 @@ class Congestion {
 
   Congestion(Kind kind, std::uint32_t mss);
 
-  void on_sent(std::uint32_t segments, std::uint32_t bytes, Instant now);
-  void on_acked(const Acked& acked, Instant now);
+  // Neither controller of the table looks at single transmissions.
+  void on_sent(std::uint32_t /*segments*/, std::uint32_t /*bytes*/, Instant /*now*/) {}
+  void on_acked(const Acked& acked, Instant /*now*/) {
+    // ikcp grows on any una that moves; una is a claim that costs a peer nothing, so growth needs a proven receipt.
+    if (kind_ == Kind::kcp && acked.left_edge_moved && acked.proven) grow(acked.peer_window);
+  }
   // Segments were resent early. `in_flight` is counted after the resend, `resend` is the threshold that was passed.
   void on_fast_retransmit(std::uint32_t in_flight, std::uint32_t resend, Instant now);
   // A timeout ran out while the effective window, the machine's windows included, was `window`.

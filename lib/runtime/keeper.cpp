@@ -87,14 +87,16 @@ void Keeper::give_hints() {
   }
   if (bad_sums > 0 && !told_of_checksums_) {
     told_of_checksums_ = true;
-    say(fmt::format("{} datagrams came with a wrong UDP checksum (udp_bad_checksum); if the sender is a veth or a guest of "
-                    "this machine that leaves sums to its NIC, run `ethtool -K IFACE tx off` there or set "
-                    "rx_checksum = \"trust_local\" for the port",
-                    bad_sums));
+    say(fmt::format(
+        "{} datagrams came with a wrong UDP checksum (udp_bad_checksum); if the sender is a veth or a guest of "
+        "this machine that leaves sums to its NIC, run `ethtool -K IFACE tx off` there or set "
+        "rx_checksum = \"trust_local\" for the port",
+        bad_sums));
   }
   if (steered_wrong > 0 && !told_of_steering_) {
     told_of_steering_ = true;
-    say("a port steers flows to other workers than their owners (steered_wrong): they are handed over, at the cost of a hop");
+    say("a port steers flows to other workers than their owners (steered_wrong): they are handed over, at the cost of "
+        "a hop");
   }
 }
 

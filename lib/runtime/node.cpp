@@ -142,8 +142,7 @@ std::expected<void, std::string> Node::impair_ports() {
       impair_arenas_.push_back(std::make_unique<Arena>(impair_memory_.back()->bytes()));
       std::vector<BlockPool*> copies;
       for (const auto& seat : seats_) copies.push_back(&seat->pool());
-      impaired_.push_back(
-          std::make_unique<impair::ImpairedPort>(*impair_arenas_.back(), *port, *impairment, copies));
+      impaired_.push_back(std::make_unique<impair::ImpairedPort>(*impair_arenas_.back(), *port, *impairment, copies));
       port = impaired_.back().get();
     }
     port_list_.push_back(port);
@@ -190,13 +189,15 @@ void Node::report() const {
     fmt::print("penstock: port {}: driver {}, MAC {}, NUMA node {}, {} queue{}, {}/{} descriptors, MTU {}\n", r.device,
                r.driver, net::to_string(port->info().mac), r.numa_node, r.queues, r.queues == 1 ? "" : "s",
                r.rx_descriptors, r.tx_descriptors, r.mtu);
-    fmt::print("penstock: port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}\n", r.device,
-               r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no", r.tx_ip_checksum ? "yes" : "no",
-               r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no");
+    fmt::print("penstock: port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}\n",
+               r.device, r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no",
+               r.tx_ip_checksum ? "yes" : "no", r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no");
     for (const std::string& note : r.notes) fmt::print("penstock: port {}: {}\n", r.device, note);
     if (seats_.size() > 1 && !r.rss) {
-      fmt::print("penstock: port {}: does not say how it steers; flows that reach another worker than their owner are "
-                 "handed over (steered_wrong)\n", r.device);
+      fmt::print(
+          "penstock: port {}: does not say how it steers; flows that reach another worker than their owner are "
+          "handed over (steered_wrong)\n",
+          r.device);
     }
   }
   for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
@@ -207,8 +208,8 @@ void Node::report() const {
     }
   }
   const Capacity sum = capacity_of(plan_.node, plan_.buffers);
-  fmt::print("penstock: {} worker{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(), seats_.size() == 1 ? "" : "s",
-             plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
+  fmt::print("penstock: {} worker{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
+             seats_.size() == 1 ? "" : "s", plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
 }
 
 struct LcoreTask {
@@ -269,5 +270,7 @@ int run(const control::Config& config, const std::vector<std::string>& eal_words
   node.stop();
   return 0;
 }
+
+const char* dpdk_version() { return rte_version(); }
 
 }  // namespace penstock::runtime

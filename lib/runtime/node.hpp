@@ -27,4 +27,7 @@ struct ServiceFactory {
 // when it could not start, with one sentence on the standard error output.
 int run(const control::Config& config, const std::vector<std::string>& eal_words, const ServiceFactory& services);
 
+// DPDK's own name and version. Works before EAL.
+const char* dpdk_version();
+
 }  // namespace penstock::runtime

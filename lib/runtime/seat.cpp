@@ -8,7 +8,7 @@
 namespace penstock::runtime {
 
 std::expected<std::unique_ptr<HugeMemory>, std::string> HugeMemory::take(std::size_t bytes, unsigned numa_node,
-                                                                        std::string_view what) {
+                                                                         std::string_view what) {
   void* memory = rte_zmalloc_socket("penstock", bytes, 4096, static_cast<int>(numa_node));
   if (memory == nullptr) {
     return std::unexpected(fmt::format(

@@ -28,7 +28,7 @@ class HugeMemory {
  public:
   // The error is one sentence that says how much of what was missing.
   static std::expected<std::unique_ptr<HugeMemory>, std::string> take(std::size_t bytes, unsigned numa_node,
-                                                                     std::string_view what);
+                                                                      std::string_view what);
   ~HugeMemory();
   HugeMemory(const HugeMemory&) = delete;
   HugeMemory& operator=(const HugeMemory&) = delete;
@@ -51,7 +51,10 @@ class Seat {
   // Runs the worker until the phase is `ended`. Its lcore only.
   void loop(const nic::TscClock& clock, const std::atomic<Phase>& phase);
   // The worker and its sessions go; the pool stays until the ports are closed.
-  void leave() { worker_.reset(); services_.clear(); }
+  void leave() {
+    worker_.reset();
+    services_.clear();
+  }
 
   const nic::Lcore& lcore() const { return lcore_; }
   nic::MbufPool& pool() { return *pool_; }

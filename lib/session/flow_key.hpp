@@ -62,8 +62,8 @@ inline std::array<std::uint64_t, 2> words_of(const net::IpAddress& address) {
 // The keyed hash of a key. Fields are packed into words, so that no padding is hashed: three words when the local address
 // is IPv4 (the remote then is IPv4 or zero), six otherwise. SipHash takes the length in, so the two forms do not meet.
 inline FlowHash hash(const FlowKey& key, SipKey sip) {
-  const std::uint64_t head = std::uint64_t{key.interface} | std::uint64_t{key.local.port} << 16 |
-                             std::uint64_t{key.remote.port} << 32;
+  const std::uint64_t head =
+      std::uint64_t{key.interface} | std::uint64_t{key.local.port} << 16 | std::uint64_t{key.remote.port} << 32;
   if (key.local.address.is_v4()) {
     const std::uint64_t addresses = std::uint64_t{detail::last_word(key.local.address)} |
                                     std::uint64_t{detail::last_word(key.remote.address)} << 32;

@@ -25,28 +25,28 @@ namespace penstock {
 enum class Protocol : std::uint8_t { kcp };
 
 struct ListenerConfig {
-  std::string name;                                      // the operator's name for it, [A-Za-z0-9_]
-  std::optional<net::IpAddress> address;                 // one of our addresses; without, all of them
-  std::uint16_t port = 0;                                // UDP port, 1 … 65535
+  std::string name;                       // the operator's name for it, [A-Za-z0-9_]
+  std::optional<net::IpAddress> address;  // one of our addresses; without, all of them
+  std::uint16_t port = 0;                 // UDP port, 1 … 65535
   Protocol protocol = Protocol::kcp;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;
-  std::uint16_t service = 0;                             // index of the service that its sessions are handed to
-  std::uint32_t sessions_max = 0;                        // sessions at a time, unproven ones included
-  std::uint32_t half_open_max = 0;                       // unproven sessions at a time
-  std::uint32_t per_prefix_max = 0;                      // sessions at a time per IPv4 /24 or IPv6 /56
-  Duration idle_timeout = Duration::seconds(60);         // a proven session that hears nothing for so long is closed
-  Duration half_open_timeout = Duration::seconds(5);     // an unproven one of this age is closed
-  Duration quarantine = Duration::seconds(3);            // late datagrams of a closed session are dropped for so long
+  std::uint16_t service = 0;                          // index of the service that its sessions are handed to
+  std::uint32_t sessions_max = 0;                     // sessions at a time, unproven ones included
+  std::uint32_t half_open_max = 0;                    // unproven sessions at a time
+  std::uint32_t per_prefix_max = 0;                   // sessions at a time per IPv4 /24 or IPv6 /56
+  Duration idle_timeout = Duration::seconds(60);      // a proven session that hears nothing for so long is closed
+  Duration half_open_timeout = Duration::seconds(5);  // an unproven one of this age is closed
+  Duration quarantine = Duration::seconds(3);         // late datagrams of a closed session are dropped for so long
 };
 
 struct ListenerCounters {
-  std::uint64_t opened = 0;                                  // sessions taken in
-  std::uint64_t proven = 0;                                  // of these, peers that proved their address
-  std::array<std::uint64_t, close_reason_count> closed{};    // sessions that ended, by CloseReason
-  std::uint64_t refused_full = 0;                            // listener_full
-  std::uint64_t refused_half_open_full = 0;                  // listener_half_open_full
-  std::uint64_t refused_prefix_full = 0;                     // listener_prefix_full
-  std::uint64_t withdrawn = 0;                               // admitted, then given up by withdraw()
+  std::uint64_t opened = 0;                                // sessions taken in
+  std::uint64_t proven = 0;                                // of these, peers that proved their address
+  std::array<std::uint64_t, close_reason_count> closed{};  // sessions that ended, by CloseReason
+  std::uint64_t refused_full = 0;                          // listener_full
+  std::uint64_t refused_half_open_full = 0;                // listener_half_open_full
+  std::uint64_t refused_prefix_full = 0;                   // listener_prefix_full
+  std::uint64_t withdrawn = 0;                             // admitted, then given up by withdraw()
 
   std::uint64_t of(CloseReason reason) const { return closed[static_cast<std::size_t>(reason)]; }
 };
@@ -108,7 +108,7 @@ class ListenerTable {
  private:
   struct Place {
     std::uint16_t port;
-    bool any_address;        // sorts after the listeners of one address
+    bool any_address;  // sorts after the listeners of one address
     net::IpAddress address;
     std::uint16_t listener;
     constexpr auto operator<=>(const Place&) const = default;

@@ -29,7 +29,8 @@ std::uint32_t rss_hash(std::span<const std::uint8_t> key, const net::Endpoint& s
   PENSTOCK_ASSERT(source.address.is_v4() == destination.address.is_v4());
   std::array<std::uint8_t, 36> tuple{};
   ByteWriter writer(tuple);
-  const std::size_t skipped = source.address.is_v4() ? 12 : 0;  // of the mapped form only the IPv4 bytes are on the wire
+  const std::size_t skipped =
+      source.address.is_v4() ? 12 : 0;  // of the mapped form only the IPv4 bytes are on the wire
   writer.bytes(std::span(source.address.bytes()).subspan(skipped));
   writer.bytes(std::span(destination.address.bytes()).subspan(skipped));
   if (ports) {

@@ -24,8 +24,7 @@ void Quarantine::add(FlowHash hash, Instant now, Instant until) {
 }
 
 bool Quarantine::contains(FlowHash hash, Instant now) {
-  const std::uint64_t* number =
-      numbers_.find(hash, [&](std::uint64_t other) { return entry_at(other).hash == hash; });
+  const std::uint64_t* number = numbers_.find(hash, [&](std::uint64_t other) { return entry_at(other).hash == hash; });
   return number != nullptr && now < entry_at(*number).until;
 }
 

@@ -33,31 +33,31 @@ inline constexpr std::uint32_t timer_kinds = 2;
 // Where a session's timers stand in the wheel. Only TimerWheel touches it.
 struct TimerPlaces {
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-  std::array<std::uint64_t, timer_kinds> tick{};                // the tick for which the entry is placed, when there is one
+  std::array<std::uint64_t, timer_kinds> tick{};  // the tick for which the entry is placed, when there is one
   std::array<std::uint32_t, timer_kinds> position{none, none};  // the entry's place in the chunks, or `none`
   std::array<std::uint16_t, timer_kinds> slot{};                // the slot, of all levels, that the entry is in
 };
 
 struct alignas(cache_line_bytes) Session {
   // --- look-up and intake
-  net::Path path;                                        // where datagrams go; a proven new path replaces it (roaming)
-  std::uint32_t conv = 0;                                // conversation id on the wire, whatever the key mode
-  std::uint32_t generation = 1;                          // of this place, 1 … 2^24 − 1; counted by SessionTable only
-  std::uint32_t credit_bytes = 0;                        // bytes in − bytes out while unproven; stops at 2^32 − 1
-  std::uint16_t listener = 0;                            // index into the ListenerTable
+  net::Path path;                  // where datagrams go; a proven new path replaces it (roaming)
+  std::uint32_t conv = 0;          // conversation id on the wire, whatever the key mode
+  std::uint32_t generation = 1;    // of this place, 1 … 2^24 − 1; counted by SessionTable only
+  std::uint32_t credit_bytes = 0;  // bytes in − bytes out while unproven; stops at 2^32 − 1
+  std::uint16_t listener = 0;      // index into the ListenerTable
   SessionState state = SessionState::free;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
-  bool in_dirty_list = false;                            // waits in this turn's list of sessions to be polled
-  bool readable = false;                                 // the service has not yet taken what was received
-  bool announced = false;                                // the service was told of it
-  bool over = false;                                     // its machine is closed: the place is freed at the turn's end
+  bool in_dirty_list = false;                              // waits in this turn's list of sessions to be polled
+  bool readable = false;                                   // the service has not yet taken what was received
+  bool announced = false;                                  // the service was told of it
+  bool over = false;  // its machine is closed: the place is freed at the turn's end
 
   // --- time and service
-  alignas(cache_line_bytes) Instant last_heard;          // last datagram that the machine accepted
-  Instant opened;                                        // when the session was opened
-  Instant deadline = Instant::never();                   // the machine's next_deadline(), as last asked for
-  std::uint64_t user_data = 0;                           // the service's own; not read here
-  TimerPlaces timers;                                    // owned by the TimerWheel
+  alignas(cache_line_bytes) Instant last_heard;  // last datagram that the machine accepted
+  Instant opened;                                // when the session was opened
+  Instant deadline = Instant::never();           // the machine's next_deadline(), as last asked for
+  std::uint64_t user_data = 0;                   // the service's own; not read here
+  TimerPlaces timers;                            // owned by the TimerWheel
 
   FlowKey key() const { return flow_key(key_mode, path, conv); }
   // True for an open session whose key() equals `key`.

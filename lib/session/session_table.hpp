@@ -133,8 +133,8 @@ class SessionTable {
   std::uint32_t capacity() const { return records_.capacity(); }
 
  private:
-  static constexpr std::size_t machine_alignment =
-      alignof(Machine) > cache_line_bytes ? alignof(Machine) : cache_line_bytes;
+  static constexpr std::size_t machine_alignment = alignof(Machine) > cache_line_bytes ? alignof(Machine)
+                                                                                       : cache_line_bytes;
 
   SessionRecords records_;
   Machine* machines_;

@@ -87,7 +87,7 @@ class TimerWheel {
     std::uint32_t count = 0;    // entries in all its chunks
   };
 
-  static std::uint64_t tick_after(Instant instant);  // the first tick at or after an instant
+  static std::uint64_t tick_after(Instant instant);   // the first tick at or after an instant
   static std::uint64_t tick_before(Instant instant);  // the last tick at or before it
   static Instant instant_of(std::uint64_t at) { return Instant::at_us(static_cast<std::int64_t>(at << tick_bits)); }
   static std::uint32_t chunks_for(std::uint32_t sessions_max);
@@ -117,15 +117,15 @@ class TimerWheel {
   std::uint32_t& position_of(std::uint32_t entry) { return sessions_[entry >> 1].timers.position[entry & 1]; }
 
   std::span<Session> sessions_;
-  std::span<Slot> slots_;   // level × 256 + slot
+  std::span<Slot> slots_;  // level × 256 + slot
   std::span<Chunk> chunks_;
   std::array<std::array<std::uint64_t, 4>, levels> used_{};  // one bit a slot: it holds an entry
-  std::uint64_t present_;               // all earlier ticks have been looked at
-  std::uint64_t advanced_to_;           // tick of the last advance; beyond present_ when its budget ran out
+  std::uint64_t present_;                                    // all earlier ticks have been looked at
+  std::uint64_t advanced_to_;  // tick of the last advance; beyond present_ when its budget ran out
   std::uint32_t count_ = 0;
   std::uint32_t chunks_used_ = 0;
-  std::uint32_t chunks_touched_ = 0;    // chunks at and beyond this index were never used
-  std::uint32_t free_chunk_ = none;     // chunks that were given back
+  std::uint32_t chunks_touched_ = 0;  // chunks at and beyond this index were never used
+  std::uint32_t free_chunk_ = none;   // chunks that were given back
 };
 
 template <class DeadlineOf, class Fire>

@@ -17,8 +17,11 @@ std::string fresh_name(const std::string& stem) {
 }
 
 std::unique_ptr<MbufPool> make_pool(std::uint32_t blocks, std::uint32_t block_bytes, std::uint32_t cache) {
-  auto pool = MbufPool::create(
-      {.name = fresh_name("pool"), .blocks = blocks, .block_bytes = block_bytes, .lcore_cache = cache, .numa_node = -1});
+  auto pool = MbufPool::create({.name = fresh_name("pool"),
+                                .blocks = blocks,
+                                .block_bytes = block_bytes,
+                                .lcore_cache = cache,
+                                .numa_node = -1});
   if (!pool) FAIL(pool.error());
   return std::move(*pool);
 }

@@ -18,9 +18,9 @@ const penstock::nic::Eal* running_eal = nullptr;
 const penstock::nic::Eal& penstock::nic::test::eal() { return *running_eal; }
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments = {"nic_test", "--no-huge",      "--no-pci", "--no-shconf", "-m", "256",
-                                              "-l",       "0",              "--no-telemetry", "--log-level=4",
-                                              "--vdev=net_null0", "--vdev=net_ring0", "--", "rest", "of the line"};
+  const std::vector<std::string> arguments = {
+      "nic_test",       "--no-huge",     "--no-pci",         "--no-shconf",      "-m", "256",  "-l",         "0",
+      "--no-telemetry", "--log-level=4", "--vdev=net_null0", "--vdev=net_ring0", "--", "rest", "of the line"};
   const auto eal = penstock::nic::Eal::start(arguments);
   if (!eal) {
     std::fprintf(stderr, "%s\n", eal.error().c_str());

@@ -193,7 +193,8 @@ TEST_CASE("dpdk_port: random traffic loses neither bytes nor buffers") {
       const auto head = static_cast<std::uint32_t>(rng.between(14, 200));
       const auto link = rng.below(2) == 0 ? 0 : static_cast<std::uint32_t>(rng.between(1, 1300));
       net::TxFrame frame = host.frame(seed, head, link);
-      if (link != 0 && rng.below(4) == 0 && heap.available() > 0) frame.link = segment_of(heap, pattern(seed + 1, link), 0);
+      if (link != 0 && rng.below(4) == 0 && heap.available() > 0)
+        frame.link = segment_of(heap, pattern(seed + 1, link), 0);
       if (rng.below(4) == 0) kept.push_back(frame.head.share());
       if (link != 0 && rng.below(4) == 0) kept.push_back(frame.link.share());
       waiting_bytes.push_back(joined(seed, head, link));

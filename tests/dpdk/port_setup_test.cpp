@@ -83,7 +83,8 @@ TEST_CASE("port_setup: too few random bytes for the key are refused") {
   Vdev device("net_null", "");
   PortSettings settings = settings_for(device.name());
   settings.rss_random.resize(39);
-  CHECK_THAT(fault(settings, Pools(2)), Catch::Contains(device.name()) && Catch::Contains("40") && Catch::Contains("39"));
+  CHECK_THAT(fault(settings, Pools(2)),
+             Catch::Contains(device.name()) && Catch::Contains("40") && Catch::Contains("39"));
   settings.rss_random.resize(40);
   CHECK(fault(settings, Pools(2)) == "");
 }
@@ -106,11 +107,11 @@ TEST_CASE("port_setup: an mtu that device or buffers do not bear is refused") {
   Vdev device("net_null", "");
   PortSettings settings = settings_for(device.name());
   settings.mtu = 67;
-  CHECK_THAT(fault(settings, Pools(1)), Catch::Contains(device.name()) && Catch::Contains("mtu") && Catch::Contains("67"));
-  settings.mtu = 9000;
   CHECK_THAT(fault(settings, Pools(1)),
-             Catch::Contains(device.name()) && Catch::Contains("mtu of 9000") && Catch::Contains("9154") &&
-                 Catch::Contains("2176"));
+             Catch::Contains(device.name()) && Catch::Contains("mtu") && Catch::Contains("67"));
+  settings.mtu = 9000;
+  CHECK_THAT(fault(settings, Pools(1)), Catch::Contains(device.name()) && Catch::Contains("mtu of 9000") &&
+                                            Catch::Contains("9154") && Catch::Contains("2176"));
   // The last that fits: 2,176 - 128 headroom - 26 of frame.
   settings.mtu = 2023;
   CHECK_FALSE(fault(settings, Pools(1)).empty());
@@ -167,14 +168,15 @@ TEST_CASE("port_setup: checksums are asked for by capability, but virtio's only 
   EthdevMock mock;
   std::string driver = "net_other";
   mock.info = [&](rte_eth_dev_info& info) {
-    info.rx_offload_capa |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
-                            RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+    info.rx_offload_capa |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+                            RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_RSS_HASH;
     info.tx_offload_capa |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
                             RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | RTE_ETH_TX_OFFLOAD_UDP_TSO;
     info.driver_name = driver.c_str();
   };
   PortSettings settings = settings_for(device.name());
-  std::uint64_t rx_expected = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+  std::uint64_t rx_expected =
+      RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
   std::uint64_t tx_expected = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
   SECTION("a NIC") {}
   SECTION("a NIC, switched off") {
@@ -247,8 +249,9 @@ TEST_CASE("port_setup: a device that fails on the way is closed, and its sentenc
   // net_null keeps a packet of that size for each queue, which does not fit.
   Vdev device("net_null", "size=4000000000");
   Pools pools(1);
-  CHECK_THAT(fault(settings_for(device.name()), pools),
-             Catch::Contains(device.name()) && Catch::Contains("receive queue 0") && Catch::Contains("1024 descriptors"));
+  CHECK_THAT(fault(settings_for(device.name()), pools), Catch::Contains(device.name()) &&
+                                                            Catch::Contains("receive queue 0") &&
+                                                            Catch::Contains("1024 descriptors"));
   std::uint16_t port_id = 0;
   CHECK(rte_eth_dev_get_port_by_name(device.name().c_str(), &port_id) != 0);
 }

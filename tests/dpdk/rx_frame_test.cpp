@@ -157,7 +157,8 @@ TEST_CASE("rx_frame: flags and hash reach the frame where they are trusted, for 
   const auto pool = make_pool(7);
   const bool chained = GENERATE(false, true);
   const auto take = [&](RxTrust trust, std::uint64_t flags) {
-    const std::vector<std::uint32_t> parts = chained ? std::vector<std::uint32_t>{30, 30} : std::vector<std::uint32_t>{60};
+    const std::vector<std::uint32_t> parts =
+        chained ? std::vector<std::uint32_t>{30, 30} : std::vector<std::uint32_t>{60};
     rte_mbuf* mbuf = received(*pool, pattern(7, 60), parts);
     mbuf->ol_flags = flags;
     mbuf->hash.rss = 0xdeadbeef;

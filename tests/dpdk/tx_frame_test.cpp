@@ -34,16 +34,17 @@ struct Fixture {
     for (const Segment* segment : {&frame.head, &frame.link}) {
       if (!segment->holds()) continue;
       const auto* mbuf = static_cast<const rte_mbuf*>(segment->block()->owner);
-      counts.insert(counts.end(), {segment->block()->refs, segment->offset(), segment->length(),
-                                   mbuf == nullptr ? 0u : rte_mbuf_refcnt_read(mbuf),
-                                   mbuf == nullptr ? 1u : mbuf->nb_segs, mbuf != nullptr && mbuf->next != nullptr ? 1u : 0u});
+      counts.insert(counts.end(),
+                    {segment->block()->refs, segment->offset(), segment->length(),
+                     mbuf == nullptr ? 0u : rte_mbuf_refcnt_read(mbuf), mbuf == nullptr ? 1u : mbuf->nb_segs,
+                     mbuf != nullptr && mbuf->next != nullptr ? 1u : 0u});
     }
     return counts;
   }
 
   // Sends the frame on one way and undoes it before on the same: the bytes must be `bytes` both times.
-  void check_way(net::TxFrame& frame, rte_mempool* links, const std::vector<std::uint8_t>& bytes, HeadHold hold, bool linked,
-                 bool copied) {
+  void check_way(net::TxFrame& frame, rte_mempool* links, const std::vector<std::uint8_t>& bytes, HeadHold hold,
+                 bool linked, bool copied) {
     const auto before = counts(frame);
     const auto head_before = bytes_of(frame.head);
     const auto* head_block = frame.head.block();
@@ -235,7 +236,8 @@ TEST_CASE("tx_frame: offload flags and lengths follow the frame, and no flag of 
     frame.offload_udp_checksum = udp;
     if (way != "copied") {
       auto* mbuf = static_cast<rte_mbuf*>(frame.head.block()->owner);
-      mbuf->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_SEG;
+      mbuf->ol_flags =
+          RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_SEG;
       mbuf->tx_offload = ~std::uint64_t{0};
     }
     rte_mbuf* mbuf = prepare_frame(frame, *f.pool, f.indirect->mempool(), f.prepared);

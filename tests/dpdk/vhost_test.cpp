@@ -39,7 +39,8 @@ std::vector<std::uint8_t> headers() {
   std::fill(head.begin(), head.begin() + 6, std::uint8_t{0xff});
   head[6] = 2;
   head[12] = 8;
-  const std::uint8_t ip[12] = {0x45, 0, (28 + payload_bytes) >> 8, (28 + payload_bytes) & 0xff, 0, 0, 0, 0, 64, 17, 0, 0};
+  const std::uint8_t ip[12] = {0x45, 0, (28 + payload_bytes) >> 8, (28 + payload_bytes) & 0xff, 0, 0, 0, 0, 64, 17,
+                               0,    0};
   std::memcpy(&head[ip_at], ip, sizeof ip);
   head[ip_at + 12] = head[ip_at + 16] = 10;
   head[ip_at + 15] = 1;

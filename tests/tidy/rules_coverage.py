@@ -8,7 +8,7 @@ from tree import Violation, line_of
 
 # Each list: the file, how a row gives its name, and how a test names it.
 LISTS = (
-    ("drop_reasons", "lib/net/drop_reason.def", r"^DROP\((\w+)", (r"DropReason::{}\b", r'"{}"')),
+    ("drop_reasons", "lib/net/drop_reason.def", r"^DROP\((\w+)", (r"DropReason::{}\b", r'"{}[" ]')),
     ("close_reasons", "lib/proto/close_reason.def", r"^CLOSE\((\w+)", (r"CloseReason::{}\b",)),
     ("kcp_refusals", "lib/proto/kcp/refusal.def", r"^\w+\((\w+)", (r"Refusal::{}\b",)),
     ("kcp_rules", "tests/vectors/rules_4A.txt", r"^(?!#)(\S+)", (r"// rule: 4\.A {}(?![\w-])",)),

@@ -36,6 +36,14 @@ LINES_MAX, LINES_AIM, FUNCTION_LINES_MAX = 500, 250, 70
 
 # Sources without a test file of their own name, with the reason.
 UNMIRRORED = {
+    "lib/engine/world.cpp": "the tests of every stage show it: admission, egress and worker above all",
+    "lib/runtime/keeper.cpp": "needs a running node: tests/interop stops it by signals and reads its hints",
+    "lib/runtime/node.cpp": "needs a running node: tests/interop, tests/badinput",
+    "lib/runtime/seat.cpp": "needs a running node: tests/interop",
+}
+# Functions that are one table, with the reason.
+LONG_FUNCTIONS = {
+    ("tests/unit/engine/malformed_test.cpp", "rows"): "a table, a row a drop reason",
 }
 
 
@@ -110,7 +118,7 @@ def long_files(tree):
 
 def function_size(tree):
     def check(path, name, first, last):
-        if last - first + 1 > FUNCTION_LINES_MAX:
+        if last - first + 1 > FUNCTION_LINES_MAX and (path, name) not in LONG_FUNCTIONS:
             return [Violation(path, first, "function_size",
                               f"{name} has {last - first + 1} lines; {FUNCTION_LINES_MAX} at most")]
         return []

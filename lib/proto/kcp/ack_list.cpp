@@ -5,22 +5,6 @@
 
 namespace penstock::kcp {
 
-bool AckList::add(BuddyMemory& memory, AckEntry entry) {
-  const std::uint32_t looked = std::min(count(), looked_back);
-  for (std::uint32_t i = 1; i <= looked; ++i) {
-    const AckEntry& earlier_one = entries()[end_ - i];
-    if (earlier_one.sn == entry.sn && earlier_one.stamp == entry.stamp) return true;
-  }
-  if (end_ == capacity_ && !make_room(memory)) return false;
-  entries()[end_++] = entry;
-  return true;
-}
-
-void AckList::pop_front(BuddyMemory& memory) {
-  PENSTOCK_ASSERT(!empty());
-  if (++first_ == end_) clear(memory);
-}
-
 void AckList::clear(BuddyMemory& memory) {
   if (capacity_ != in_place) memory.give(far_, capacity_ * sizeof(AckEntry));
   std::construct_at(&near_);

@@ -5,8 +5,8 @@
 // core, part of a session.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "base/assert.hpp"
 #include "base/buddy.hpp"
@@ -56,5 +56,21 @@ class AckList {
   std::uint16_t end_ = 0;    // place behind the latest
   std::uint16_t capacity_ = in_place;
 };
+
+inline bool AckList::add(BuddyMemory& memory, AckEntry entry) {
+  const std::uint32_t looked = std::min(count(), looked_back);
+  for (std::uint32_t i = 1; i <= looked; ++i) {
+    const AckEntry& earlier_one = entries()[end_ - i];
+    if (earlier_one.sn == entry.sn && earlier_one.stamp == entry.stamp) return true;
+  }
+  if (end_ == capacity_ && !make_room(memory)) return false;
+  entries()[end_++] = entry;
+  return true;
+}
+
+inline void AckList::pop_front(BuddyMemory& memory) {
+  PENSTOCK_ASSERT(!empty());
+  if (++first_ == end_) clear(memory);
+}
 
 }  // namespace penstock::kcp

@@ -30,15 +30,15 @@ class Numbering {
 
 void cut_at_borders(SegmentQueue& message, std::uint32_t mss, Numbering numbers, SmallBlocks& blocks, SendRing& ring,
                     Seq32 sn) {
-  if (message.bytes() == 0) ring[sn].begin({}, numbers.next());
+  if (message.bytes() == 0) ring.place(sn, Segment(), numbers.next());
   while (!message.empty()) {
     Segment segment = message.pop_front();
     if (segment.empty()) continue;
     for (; segment.length() > mss; ++sn) {
-      ring[sn].begin(segment.share(0, mss), numbers.next());
+      ring.place(sn, segment.share(0, mss), numbers.next());
       segment.trim_front(mss);
     }
-    ring[sn].begin(blocks.compact(std::move(segment)), numbers.next());
+    ring.place(sn, blocks.compact(std::move(segment)), numbers.next());
     ++sn;
   }
   PENSTOCK_ASSERT(numbers.complete());
@@ -54,7 +54,7 @@ bool take_blocks(std::uint64_t bytes, const FragmentPlan& plan, Numbering number
       for (std::uint32_t taken = 0; taken < i; ++taken) ring[first + taken].payload.reset();
       return false;
     }
-    ring[first + i].begin(std::move(block), numbers.next());
+    ring.place(first + i, std::move(block), numbers.next());
     bytes -= length;
   }
   PENSTOCK_ASSERT(bytes == 0);

@@ -5,20 +5,6 @@
 
 namespace penstock::kcp {
 
-Receiver::Place Receiver::place_of(Seq32 sn, const Options& options) const {
-  // The right edge comes first, as in ikcp: a number half the circle away then counts as beyond, not as long past.
-  if (!sn.before(deliver_ + options.receive_window())) return Place::beyond;
-  if (sn.before(next_)) return Place::duplicate;
-  return held(sn) ? Place::duplicate : Place::fresh;
-}
-
-bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const {
-  if (options.stream) return true;
-  if (fragment + 1u > std::min(options.receive_window(), Options::fragments_max)) return false;
-  if (sn != deliver_ && held(sn - 1) && !follows(ring_[sn - 1].fragment, fragment)) return false;
-  return !held(sn + 1) || follows(fragment, ring_[sn + 1].fragment);
-}
-
 bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env) {
   const auto count = static_cast<std::uint32_t>(sn.distance_from(deliver_)) + 1;
   PENSTOCK_ASSERT(count <= env.options.receive_window());
@@ -74,11 +60,6 @@ void Receiver::release(Environment& env) {
   in_order_bytes_ = 0;
   reopened_ = false;
 }
-
-bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && ring_[sn].present; }
-
-// Within a message frg counts down by one; behind its last fragment anything may begin.
-bool Receiver::follows(std::uint8_t fragment, std::uint8_t next) { return fragment == 0 || next + 1 == fragment; }
 
 Segment Receiver::take_first(Environment& env) {
   ReceiveSlot& slot = ring_[deliver_];

@@ -5,6 +5,7 @@
 // acknowledged. Nothing is acknowledged that is not stored. One core, part of a session; Environment is passed in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -66,7 +67,7 @@ class Receiver {
   Segment take_first(Environment& env);
   void skip_empty(Environment& env);
 
-  SlotRing<ReceiveSlot> ring_;
+  SlotRing<ReceiveSlot, Unused::cleared> ring_;
   Seq32 deliver_;                     // next segment to hand out
   Seq32 next_;                        // next segment expected in order: una
   Seq32 end_;                         // behind the latest segment held
@@ -74,5 +75,26 @@ class Receiver {
   std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
   bool reopened_ = false;             // the window was shut and is open again
 };
+
+inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && ring_[sn].present; }
+
+// Within a message frg counts down by one; behind its last fragment anything may begin.
+inline bool Receiver::follows(std::uint8_t fragment, std::uint8_t next) {
+  return fragment == 0 || next + 1 == fragment;
+}
+
+inline Receiver::Place Receiver::place_of(Seq32 sn, const Options& options) const {
+  // The right edge comes first, as in ikcp: a number half the circle away then counts as beyond, not as long past.
+  if (!sn.before(deliver_ + options.receive_window())) return Place::beyond;
+  if (sn.before(next_)) return Place::duplicate;
+  return held(sn) ? Place::duplicate : Place::fresh;
+}
+
+inline bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const {
+  if (options.stream) return true;
+  if (fragment + 1u > std::min(options.receive_window(), Options::fragments_max)) return false;
+  if (sn != deliver_ && held(sn - 1) && !follows(ring_[sn - 1].fragment, fragment)) return false;
+  return !held(sn + 1) || follows(fragment, ring_[sn + 1].fragment);
+}
 
 }  // namespace penstock::kcp

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "buf/segment.hpp"
 #include "proto/kcp/slot_ring.hpp"
@@ -16,6 +17,9 @@ namespace penstock::kcp {
 
 struct SendSlot {
   static constexpr std::uint32_t stamps_kept = 4;
+
+  SendSlot() = default;
+  SendSlot(Segment&& bytes, std::uint8_t frg) : payload(std::move(bytes)), fragment(frg) {}
 
   Segment payload;
   Instant resend_at;                                  // when the RTO of the last transmission runs out
@@ -27,14 +31,6 @@ struct SendSlot {
   std::uint8_t transmissions = 0;  // so far; 0 while unsent
   std::uint8_t fragment = 0;       // frg
 
-  // Queues a segment here, whatever the slot was used for before.
-  void begin(Segment&& bytes, std::uint8_t frg) {
-    payload = std::move(bytes);
-    acked_run = 0;
-    fastack = 0;
-    transmissions = 0;
-    fragment = frg;
-  }
   bool acked() const { return acked_run != 0; }
   // Place of the latest transmission in `stamps`. Requires transmissions > 0.
   std::uint32_t latest() const { return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1); }
@@ -48,7 +44,7 @@ struct SendSlot {
 };
 static_assert(sizeof(SendSlot) == 64);
 
-using SendRing = SlotRing<SendSlot>;
+using SendRing = SlotRing<SendSlot, Unused::raw>;
 
 inline std::optional<std::uint32_t> SendSlot::since(Stamp32 stamp, const Moment& moment) const {
   const std::uint32_t kept = transmissions < stamps_kept ? transmissions : stamps_kept;

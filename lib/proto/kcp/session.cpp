@@ -200,7 +200,8 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
   if (place == Receiver::Place::fresh) {
     if (phase_ != Phase::open) return Refusal::closed;
     // Two fragments of one datagram may contradict each other only now that the first is held.
-    if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return Refusal::bad_fragment;
+    const bool judged = reader.alone() || receiver_.fragment_fits(header.sn, header.fragment, env_->options);
+    if (!judged) return Refusal::bad_fragment;
     if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
       ++counters.no_memory;
       return Refusal::no_memory;
@@ -208,7 +209,9 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
     ++counters.segments_received;
   } else {
     ++counters.duplicates;
-    if (!proven_ && header.length == 0) {
+    // Nothing before the first segment that we owe an ACK was data: an empty PUSH there is the peer's ping.
+    const bool is_ping = header.length == 0 && (acks_.empty() || header.sn.before(acks_.front().sn));
+    if (!proven_ && is_ping) {
       probe_.on_ping(header.sn, header.stamp);
       return Refusal::none;
     }

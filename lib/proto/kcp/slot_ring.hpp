@@ -1,8 +1,9 @@
 // SlotRing: slots indexed by sn, in one power-of-two block of BuddyMemory that exists only while it is needed.
 //
 // Finding a slot is a mask, whatever the window. The ring begins empty, is taken on first use with as many slots as the
-// smallest buddy block holds, doubles when a window needs more, and is given back when its user has drained it. Every slot
-// of the ring is constructed all the time; an unused one is `T{}`. One core, part of a session.
+// smallest buddy block holds, doubles when a window needs more, and is given back when its user has drained it. What a slot
+// outside the user's window holds is the second parameter's affair: `raw` leaves it unconstructed until place(), which keeps
+// a ring that comes and goes cheap; `cleared` makes each slot T{} from the start. One core, part of a session.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +18,9 @@
 
 namespace penstock::kcp {
 
-template <class T>
+enum class Unused : std::uint8_t { raw, cleared };
+
+template <class T, Unused unused>
 class SlotRing {
  public:
   static constexpr std::uint32_t smallest = BuddyMemory::smallest_bytes / sizeof(T);
@@ -37,10 +40,16 @@ class SlotRing {
   // Gives the memory back. Every slot must have let go of what it held.
   void release(BuddyMemory& memory) {
     if (slots_ == nullptr) return;
-    std::destroy_n(slots_, capacity_);
     memory.give(std::exchange(slots_, nullptr), std::size_t{std::exchange(capacity_, 0)} * sizeof(T));
   }
 
+  // Constructs the slot of `sn`, which must hold nothing.
+  template <class... Args>
+  T& place(Seq32 sn, Args&&... args) {
+    static_assert(unused == Unused::raw);
+    PENSTOCK_ASSERT(capacity_ > 0);
+    return *std::construct_at(&(*this)[sn], std::forward<Args>(args)...);
+  }
   T& operator[](Seq32 sn) { return slots_[sn.raw() & (capacity_ - 1)]; }
   const T& operator[](Seq32 sn) const { return slots_[sn.raw() & (capacity_ - 1)]; }
   std::uint32_t capacity() const { return capacity_; }
@@ -49,8 +58,11 @@ class SlotRing {
   bool grow(BuddyMemory& memory, std::uint32_t capacity, Seq32 first, Seq32 end) {
     T* larger = static_cast<T*>(memory.take(std::size_t{capacity} * sizeof(T)));
     if (larger == nullptr) return false;
-    std::uninitialized_value_construct_n(larger, capacity);
-    for (Seq32 sn = first; sn != end; ++sn) larger[sn.raw() & (capacity - 1)] = std::move((*this)[sn]);
+    if constexpr (unused == Unused::cleared) std::uninitialized_value_construct_n(larger, capacity);
+    for (Seq32 sn = first; sn != end; ++sn) {
+      std::construct_at(larger + (sn.raw() & (capacity - 1)), std::move((*this)[sn]));
+      std::destroy_at(&(*this)[sn]);
+    }
     release(memory);
     slots_ = larger;
     capacity_ = capacity;

@@ -4,15 +4,21 @@
 // bytes of payload. Pure functions on bytes, callable from any core.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
+#include "base/assert.hpp"
 #include "base/seq.hpp"
 #include "base/time.hpp"
 #include "proto/kcp/refusal.hpp"
 
 namespace penstock::kcp {
+
+static_assert(std::endian::native == std::endian::little, "headers are copied to and from little-endian words");
 
 inline constexpr std::uint32_t header_bytes = 24;
 
@@ -38,7 +44,7 @@ struct Header {
 void encode(const Header& header, std::span<std::uint8_t> target);
 // The header in the first 24 bytes. `command` is as received and may be none of the four.
 Header decode(std::span<const std::uint8_t> bytes);
-bool known(Command command);
+constexpr bool known(Command command) { return command >= Command::push && command <= Command::wins; }
 
 // The first header of a datagram that has one, for listeners that key by conv and judge what may open a session.
 std::optional<Header> peek(std::span<const std::uint8_t> datagram);
@@ -53,6 +59,8 @@ class SegmentReader {
   const Header& header() const { return header_; }
   // Where the payload of the current segment begins in the datagram.
   std::uint32_t payload_offset() const { return end_ - header_.length; }
+  // The current segment is the only one of the datagram.
+  bool alone() const { return at_last() && payload_offset() == header_bytes; }
   // No segment follows the current one.
   bool at_last() const { return bytes_.size() - end_ < header_bytes; }
   bool malformed() const { return malformed_; }
@@ -76,5 +84,41 @@ struct Moment {
             static_cast<std::uint16_t>(static_cast<std::uint64_t>(now.count_us()) - ms * 1000)};
   }
 };
+
+inline void encode(const Header& header, std::span<std::uint8_t> target) {
+  PENSTOCK_ASSERT(target.size() >= header_bytes);
+  const std::uint32_t command_word = static_cast<std::uint32_t>(header.command) | std::uint32_t{header.fragment} << 8 |
+                                     std::uint32_t{header.window} << 16;
+  const std::array<std::uint32_t, 6> words = {header.conv,     command_word,     header.stamp.raw(),
+                                              header.sn.raw(), header.una.raw(), header.length};
+  static_assert(sizeof(words) == header_bytes);
+  std::memcpy(target.data(), words.data(), header_bytes);
+}
+
+inline Header decode(std::span<const std::uint8_t> bytes) {
+  PENSTOCK_ASSERT(bytes.size() >= header_bytes);
+  std::array<std::uint32_t, 6> words;
+  std::memcpy(words.data(), bytes.data(), header_bytes);
+  return {.conv = words[0],
+          .command = static_cast<Command>(words[1] & 0xff),
+          .fragment = static_cast<std::uint8_t>(words[1] >> 8),
+          .window = static_cast<std::uint16_t>(words[1] >> 16),
+          .stamp = Stamp32(words[2]),
+          .sn = Seq32(words[3]),
+          .una = Seq32(words[4]),
+          .length = words[5]};
+}
+
+inline bool SegmentReader::next() {
+  const std::size_t rest = bytes_.size() - end_;
+  if (rest < header_bytes) return false;
+  header_ = decode(bytes_.subspan(end_));
+  if (header_.length > rest - header_bytes) {
+    malformed_ = true;
+    return false;
+  }
+  end_ += header_bytes + header_.length;
+  return true;
+}
 
 }  // namespace penstock::kcp

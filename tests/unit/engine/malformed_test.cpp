@@ -94,252 +94,262 @@ Bytes foreign_frame(Rig& rig) {
 
 const std::vector<Row>& rows() {
   using R = Rig&;
-  using D = DropReason;
   static const std::vector<Row> table = {
-      {D::eth_too_short, "nothing at all", [](R) { return Bytes(); }},
-      {D::eth_too_short, "13 bytes", [](R) { return cut(ip4_frame(good4()), 13); }},
-      {D::eth_too_short, "a tag cut short",
+      {DropReason::eth_too_short, "nothing at all", [](R) { return Bytes(); }},
+      {DropReason::eth_too_short, "13 bytes", [](R) { return cut(ip4_frame(good4()), 13); }},
+      {DropReason::eth_too_short, "a tag cut short",
        [](R) {
          return cut(ethernet(0x8100, {0, 0, 8}), 16);
        }},
-      {D::eth_vlan_unknown, "a tag that no interface has",
+      {DropReason::eth_vlan_unknown, "a tag that no interface has",
        [](R) {
          return ethernet(0x8100, join({be16(100), be16(0x0800), good4()}));
        }},
-      {D::eth_vlan_unknown, "three tags",
+      {DropReason::eth_vlan_unknown, "three tags",
        [](R) {
          return ethernet(0x88a8, join({be16(0), be16(0x8100), be16(0), be16(0x8100), be16(0), be16(0x0800), good4()}));
        }},
-      {D::eth_not_for_us, "another's unicast address",
+      {DropReason::eth_not_for_us, "another's unicast address",
        [](R) {
          return ethernet(0x0800, good4(), {{2, 0, 0, 0, 0, 99}});
        }},
-      {D::eth_not_for_us, "a foreign multicast group",
+      {DropReason::eth_not_for_us, "a foreign multicast group",
        [](R) {
          return ethernet(0x0800, good4(), {{1, 0, 0x5e, 0, 0, 5}});
        }},
-      {D::eth_bad_source, "multicast source",
+      {DropReason::eth_bad_source, "multicast source",
        [](R) {
          return ethernet(0x0800, good4(), server_mac, {{1, 0, 0, 0, 0, 1}});
        }},
-      {D::eth_bad_source, "zero source", [](R) { return ethernet(0x0800, good4(), server_mac, {}); }},
-      {D::eth_bad_source, "our own address", [](R) { return ethernet(0x0800, good4(), server_mac, server_mac); }},
-      {D::eth_type_unknown, "LLDP", [](R) { return ethernet(0x88cc, Bytes(46, 0)); }},
+      {DropReason::eth_bad_source, "zero source", [](R) { return ethernet(0x0800, good4(), server_mac, {}); }},
+      {DropReason::eth_bad_source, "our own address",
+       [](R) { return ethernet(0x0800, good4(), server_mac, server_mac); }},
+      {DropReason::eth_type_unknown, "LLDP", [](R) { return ethernet(0x88cc, Bytes(46, 0)); }},
 
-      {D::arp_malformed, "27 bytes",
+      {DropReason::arp_malformed, "27 bytes",
        [](R) { return cut(ethernet(0x0806, arp(1, gateway_mac, gateway_ip, {}, server_ip)), 14 + 27); }},
-      {D::arp_malformed, "another hardware",
+      {DropReason::arp_malformed, "another hardware",
        [](R) { return with(ethernet(0x0806, arp(1, gateway_mac, gateway_ip, {}, server_ip)), 15, 2); }},
-      {D::arp_malformed, "operation 3",
+      {DropReason::arp_malformed, "operation 3",
        [](R) { return ethernet(0x0806, arp(3, gateway_mac, gateway_ip, {}, server_ip)); }},
-      {D::arp_not_for_us, "about another host",
+      {DropReason::arp_not_for_us, "about another host",
        [](R) { return ethernet(0x0806, arp(1, gateway_mac, gateway_ip, {}, other_host)); }},
-      {D::arp_bad_sender, "from our own address",
+      {DropReason::arp_bad_sender, "from our own address",
        [](R) { return ethernet(0x0806, arp(1, gateway_mac, server_ip, {}, server_ip)); }},
-      {D::arp_bad_sender, "from off the link",
+      {DropReason::arp_bad_sender, "from off the link",
        [](R) { return ethernet(0x0806, arp(1, gateway_mac, client_ip(), {}, server_ip)); }},
-      {D::arp_unasked, "an answer to no question",
+      {DropReason::arp_unasked, "an answer to no question",
        [](R) { return ethernet(0x0806, arp(2, gateway_mac, other_host, server_mac, server_ip)); }},
 
-      {D::ip4_malformed, "version 5", [](R) { return ip4_frame(with(good4(), 0, 0x55)); }},
-      {D::ip4_malformed, "a header of 16 bytes", [](R) { return ip4_frame(with(good4(), 0, 0x44)); }},
-      {D::ip4_malformed, "longer than the frame", [](R) { return ip4_frame(with(good4(), 2, 0x20)); }},
-      {D::ip4_malformed, "19 bytes", [](R) { return ip4_frame(cut(good4(), 19)); }},
-      {D::ip4_bad_checksum, "one bit", [](R) { return ip4_frame(with(good4(), 8, 63)); }},
-      {D::ip4_fragment, "more fragments", [](R) { return ip4_frame(resum4(with(good4(), 6, 0x20))); }},
-      {D::ip4_fragment, "a later fragment", [](R) { return ip4_frame(resum4(with(good4(), 7, 1))); }},
-      {D::ip4_bad_source, "loopback", [](R) { return src4(net::IpAddress::v4(127, 0, 0, 1)); }},
-      {D::ip4_bad_source, "broadcast", [](R) { return src4(net::IpAddress::v4(255, 255, 255, 255)); }},
-      {D::ip4_bad_source, "the link's broadcast", [](R) { return src4(net::IpAddress::v4(10, 0, 0, 255)); }},
-      {D::ip4_bad_source, "unspecified", [](R) { return src4(net::IpAddress::v4(0, 0, 0, 0)); }},
-      {D::ip4_bad_source, "our other address", [](R) { return src4(second_ip); }},
-      {D::ip4_not_for_us, "another host",
+      {DropReason::ip4_malformed, "version 5", [](R) { return ip4_frame(with(good4(), 0, 0x55)); }},
+      {DropReason::ip4_malformed, "a header of 16 bytes", [](R) { return ip4_frame(with(good4(), 0, 0x44)); }},
+      {DropReason::ip4_malformed, "longer than the frame", [](R) { return ip4_frame(with(good4(), 2, 0x20)); }},
+      {DropReason::ip4_malformed, "19 bytes", [](R) { return ip4_frame(cut(good4(), 19)); }},
+      {DropReason::ip4_bad_checksum, "one bit", [](R) { return ip4_frame(with(good4(), 8, 63)); }},
+      {DropReason::ip4_fragment, "more fragments", [](R) { return ip4_frame(resum4(with(good4(), 6, 0x20))); }},
+      {DropReason::ip4_fragment, "a later fragment", [](R) { return ip4_frame(resum4(with(good4(), 7, 1))); }},
+      {DropReason::ip4_bad_source, "loopback", [](R) { return src4(net::IpAddress::v4(127, 0, 0, 1)); }},
+      {DropReason::ip4_bad_source, "broadcast", [](R) { return src4(net::IpAddress::v4(255, 255, 255, 255)); }},
+      {DropReason::ip4_bad_source, "the link's broadcast", [](R) { return src4(net::IpAddress::v4(10, 0, 0, 255)); }},
+      {DropReason::ip4_bad_source, "unspecified", [](R) { return src4(net::IpAddress::v4(0, 0, 0, 0)); }},
+      {DropReason::ip4_bad_source, "our other address", [](R) { return src4(second_ip); }},
+      {DropReason::ip4_not_for_us, "another host",
        [](R) {
          return udp_frame(client, {other_host, server_port}, first_segment());
        }},
-      {D::ip4_not_for_us, "ours, but to everybody's MAC address",
+      {DropReason::ip4_not_for_us, "ours, but to everybody's MAC address",
        [](R) { return ethernet(0x0800, good4(), net::MacAddress::broadcast()); }},
 
-      {D::ip6_malformed, "version 4", [](R) { return ethernet(0x86dd, with(good6(), 0, 0x40)); }},
-      {D::ip6_malformed, "longer than the frame", [](R) { return ethernet(0x86dd, with(good6(), 4, 0x10)); }},
-      {D::ip6_malformed, "39 bytes", [](R) { return ethernet(0x86dd, cut(good6(), 39)); }},
-      {D::ip6_bad_extension, "an encrypted payload",
+      {DropReason::ip6_malformed, "version 4", [](R) { return ethernet(0x86dd, with(good6(), 0, 0x40)); }},
+      {DropReason::ip6_malformed, "longer than the frame", [](R) { return ethernet(0x86dd, with(good6(), 4, 0x10)); }},
+      {DropReason::ip6_malformed, "39 bytes", [](R) { return ethernet(0x86dd, cut(good6(), 39)); }},
+      {DropReason::ip6_bad_extension, "an encrypted payload",
        [](R) {
          return extended(50, {17, 0, 0, 0, 0, 0, 0, 0});
        }},
-      {D::ip6_bad_extension, "cut short",
+      {DropReason::ip6_bad_extension, "cut short",
        [](R) {
          return extended(60, {17, 200, 0, 0, 0, 0, 0, 0});
        }},
-      {D::ip6_bad_extension, "hop-by-hop options in second place",
+      {DropReason::ip6_bad_extension, "hop-by-hop options in second place",
        [](R) {
          return extended(60, {0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0});
        }},
-      {D::ip6_fragment, "a fragment",
+      {DropReason::ip6_fragment, "a fragment",
        [](R) {
          return extended(44, {17, 0, 0, 1, 0, 0, 0, 1});
        }},
-      {D::ip6_bad_source, "multicast",
+      {DropReason::ip6_bad_source, "multicast",
        [](R) {
          return udp_frame({net::IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 5000}, server6,
                           first_segment());
        }},
-      {D::ip6_bad_source, "loopback",
+      {DropReason::ip6_bad_source, "loopback",
        [](R) {
          return udp_frame({net::IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 5000}, server6,
                           first_segment());
        }},
-      {D::ip6_not_for_us, "another host",
+      {DropReason::ip6_not_for_us, "another host",
        [](R) {
          return udp_frame(client6, {other_host6, server_port}, first_segment());
        }},
-      {D::ip_protocol_unknown, "TCP", [](R) { return ip4_frame(ip(client.address, server.address, 6, Bytes(20, 0))); }},
-      {D::ip_protocol_unknown, "ICMPv6 in IPv4",
+      {DropReason::ip_protocol_unknown, "TCP",
+       [](R) { return ip4_frame(ip(client.address, server.address, 6, Bytes(20, 0))); }},
+      {DropReason::ip_protocol_unknown, "ICMPv6 in IPv4",
        [](R) { return ip4_frame(ip(client.address, server.address, 58, echo4(128))); }},
-      {D::ip_protocol_unknown, "TCP over IPv6",
+      {DropReason::ip_protocol_unknown, "TCP over IPv6",
        [](R) { return ethernet(0x86dd, ip(client6.address, server6.address, 6, Bytes(20, 0))); }},
 
-      {D::icmp_malformed, "7 bytes", [](R) { return ip4_frame(ip(client.address, server.address, 1, Bytes(7, 0))); }},
-      {D::icmp_bad_checksum, "an echo request",
+      {DropReason::icmp_malformed, "7 bytes",
+       [](R) { return ip4_frame(ip(client.address, server.address, 1, Bytes(7, 0))); }},
+      {DropReason::icmp_bad_checksum, "an echo request",
        [](R) {
          Bytes frame = icmp_frame(client.address, server.address, echo4());
          frame.back() ^= 1;
          return frame;
        }},
-      {D::icmp_bad_checksum, "an echo request over IPv6",
+      {DropReason::icmp_bad_checksum, "an echo request over IPv6",
        [](R) {
          Bytes frame = icmp_frame(client6.address, server6.address, echo4(128));
          frame.back() ^= 1;
          return frame;
        }},
-      {D::icmp_unhandled, "a timestamp request",
+      {DropReason::icmp_unhandled, "a timestamp request",
        [](R) { return icmp_frame(client.address, server.address, echo4(13)); }},
-      {D::icmp_unhandled, "an echo reply", [](R) { return icmp_frame(client.address, server.address, echo4(0)); }},
-      {D::icmp_unhandled, "a router advertisement",
+      {DropReason::icmp_unhandled, "an echo reply",
+       [](R) { return icmp_frame(client.address, server.address, echo4(0)); }},
+      {DropReason::icmp_unhandled, "a router advertisement",
        [](R) { return icmp_frame(client6.address, server6.address, echo4(134)); }},
-      {D::icmp_rate_limited, "an echo request when none may be answered",
+      {DropReason::icmp_rate_limited, "an echo request when none may be answered",
        [](R) { return icmp_frame(client.address, server.address, echo4()); },
        [](NodeConfig& node) { node.stack.icmp_per_second = 0; }},
-      {D::nd_malformed, "forwarded by a router",
+      {DropReason::nd_malformed, "forwarded by a router",
        [](R) { return icmp_frame(client_ip6, server_ip6, nd(135, 0, server_ip6), 254); }},
-      {D::nd_malformed, "an option of length 0",
+      {DropReason::nd_malformed, "an option of length 0",
        [](R) { return icmp_frame(client_ip6, server_ip6, nd(135, 0, server_ip6, Bytes(8, 0)), 255); }},
-      {D::nd_malformed, "a multicast target",
+      {DropReason::nd_malformed, "a multicast target",
        [](R) {
          return icmp_frame(client_ip6, server_ip6,
                            nd(135, 0, net::IpAddress::v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1})), 255);
        }},
-      {D::nd_not_for_us, "a question about another",
+      {DropReason::nd_not_for_us, "a question about another",
        [](R) { return icmp_frame(client_ip6, server_ip6, nd(135, 0, other_host6), 255); }},
-      {D::nd_unasked, "an answer to no question",
+      {DropReason::nd_unasked, "an answer to no question",
        [](R) { return icmp_frame(client_ip6, server_ip6, nd(136, 0x60, other_host6), 255); }},
 
-      {D::udp_malformed, "7 bytes", [](R) { return ip4_frame(ip(client.address, server.address, 17, Bytes(7, 1))); }},
-      {D::udp_malformed, "a length of 7", [](R) { return udp_with(5, 7); }},
-      {D::udp_malformed, "longer than the packet", [](R) { return udp_with(4, 2); }},
-      {D::udp_bad_checksum, "over IPv4", [](R) { return missummed(client, server); }},
-      {D::udp_bad_checksum, "over IPv6", [](R) { return missummed(client6, server6); }},
-      {D::udp_no_checksum6, "none over IPv6",
+      {DropReason::udp_malformed, "7 bytes",
+       [](R) { return ip4_frame(ip(client.address, server.address, 17, Bytes(7, 1))); }},
+      {DropReason::udp_malformed, "a length of 7", [](R) { return udp_with(5, 7); }},
+      {DropReason::udp_malformed, "longer than the packet", [](R) { return udp_with(4, 2); }},
+      {DropReason::udp_bad_checksum, "over IPv4", [](R) { return missummed(client, server); }},
+      {DropReason::udp_bad_checksum, "over IPv6", [](R) { return missummed(client6, server6); }},
+      {DropReason::udp_no_checksum6, "none over IPv6",
        [](R) {
          return ethernet(0x86dd, ip(client6.address, server6.address, 17,
                                     with(with(udp(client6, server6, first_segment()), 6, 0), 7, 0)));
        }},
-      {D::udp_zero_port, "from port 0",
+      {DropReason::udp_zero_port, "from port 0",
        [](R) {
          return udp_frame({client_ip(), 0}, server, first_segment());
        }},
-      {D::udp_zero_port, "to port 0",
+      {DropReason::udp_zero_port, "to port 0",
        [](R) {
          return udp_frame(client, {server_ip, 0}, first_segment());
        }},
-      {D::udp_no_listener, "another port",
+      {DropReason::udp_no_listener, "another port",
        [](R) {
          return udp_frame(client, {server_ip, 4001}, first_segment());
        }},
-      {D::udp_no_listener, "an empty datagram to another port",
+      {DropReason::udp_no_listener, "an empty datagram to another port",
        [](R) {
          return udp_frame(client, {server_ip, 4001}, {});
        }},
 
-      {D::listener_full, "a third session of two", [](R) { return kcp_frame(first_segment()); },
+      {DropReason::listener_full, "a third session of two", [](R) { return kcp_frame(first_segment()); },
        limit([](ListenerConfig& l) { l.sessions_max = 2; }), two_strangers},
-      {D::listener_half_open_full, "a third unproven session of two", [](R) { return kcp_frame(first_segment()); },
-       limit([](ListenerConfig& l) { l.half_open_max = 2; }), two_strangers},
-      {D::listener_prefix_full, "a third session of two from a prefix", [](R) { return kcp_frame(first_segment()); },
-       limit([](ListenerConfig& l) { l.per_prefix_max = 2; }), two_strangers},
-      {D::session_table_full, "a third session of two that the worker holds",
+      {DropReason::listener_half_open_full, "a third unproven session of two",
+       [](R) { return kcp_frame(first_segment()); }, limit([](ListenerConfig& l) { l.half_open_max = 2; }),
+       two_strangers},
+      {DropReason::listener_prefix_full, "a third session of two from a prefix",
+       [](R) { return kcp_frame(first_segment()); }, limit([](ListenerConfig& l) { l.per_prefix_max = 2; }),
+       two_strangers},
+      {DropReason::session_table_full, "a third session of two that the worker holds",
        [](R) { return kcp_frame(first_segment()); }, [](NodeConfig& node) { node.sessions_max = 2; }, two_strangers},
-      {D::session_quarantined, "a late repetition", [](R) { return kcp_frame(first_segment()); }, nullptr,
+      {DropReason::session_quarantined, "a late repetition", [](R) { return kcp_frame(first_segment()); }, nullptr,
        [](R rig) {
          open_first(rig);
          rig.worker().connections().get(rig.world().sessions.id_of(0)).close();
          rig.pass(Duration::ms(2));
        }},
-      {D::session_not_opening, "a bare ACK", [](R) { return kcp_frame(Kcp{.command = Kcp::ack}.bytes()); }},
-      {D::session_not_opening, "the second segment", [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }},
-      {D::session_not_opening, "24 bytes of zeros", [](R) { return kcp_frame(Bytes(24, 0)); }},
-      {D::path_unproven, "a known conv from a new address",
+      {DropReason::session_not_opening, "a bare ACK", [](R) { return kcp_frame(Kcp{.command = Kcp::ack}.bytes()); }},
+      {DropReason::session_not_opening, "the second segment",
+       [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }},
+      {DropReason::session_not_opening, "24 bytes of zeros", [](R) { return kcp_frame(Bytes(24, 0)); }},
+      {DropReason::path_unproven, "a known conv from a new address",
        [](R) {
          return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes(), {client_ip(9), 5000});
        },
        limit([](ListenerConfig& l) { l.key_mode = SessionKeyMode::conv; }), open_first},
-      {D::session_draining, "a first segment while the node drains", [](R) { return kcp_frame(first_segment()); },
-       nullptr, [](R rig) { rig.worker().drain(rig.now); }},
+      {DropReason::session_draining, "a first segment while the node drains",
+       [](R) { return kcp_frame(first_segment()); }, nullptr, [](R rig) { rig.worker().drain(rig.now); }},
 
-      {D::kcp_too_short, "an empty datagram", [](R) { return kcp_frame({}); }},
-      {D::kcp_too_short, "23 bytes", [](R) { return kcp_frame(Bytes(23, 0)); }},
-      {D::kcp_too_short, "23 bytes for a session", [](R) { return kcp_frame(cut(first_segment(), 23)); }, nullptr,
-       open_first},
-      {D::kcp_wrong_conv, "a second segment of another conv",
+      {DropReason::kcp_too_short, "an empty datagram", [](R) { return kcp_frame({}); }},
+      {DropReason::kcp_too_short, "23 bytes", [](R) { return kcp_frame(Bytes(23, 0)); }},
+      {DropReason::kcp_too_short, "23 bytes for a session", [](R) { return kcp_frame(cut(first_segment(), 23)); },
+       nullptr, open_first},
+      {DropReason::kcp_wrong_conv, "a second segment of another conv",
        [](R) {
          return kcp_frame(join({Kcp{.sn = 1}.bytes(), Kcp{.conv = 2, .sn = 1}.bytes()}));
        },
        nullptr, open_first},
-      {D::kcp_wrong_conv, "another conv where the address is the key",
+      {DropReason::kcp_wrong_conv, "another conv where the address is the key",
        [](R) { return kcp_frame(Kcp{.conv = 2}.bytes()); },
        limit([](ListenerConfig& l) { l.key_mode = SessionKeyMode::address; }), open_first},
-      {D::kcp_bad_command, "command 80", [](R) { return kcp_frame(Kcp{.command = 80}.bytes()); }, nullptr, open_first},
-      {D::kcp_bad_command, "command 85", [](R) { return kcp_frame(Kcp{.command = 85}.bytes()); }, nullptr, open_first},
-      {D::kcp_bad_command, "in a first datagram",
+      {DropReason::kcp_bad_command, "command 80", [](R) { return kcp_frame(Kcp{.command = 80}.bytes()); }, nullptr,
+       open_first},
+      {DropReason::kcp_bad_command, "command 85", [](R) { return kcp_frame(Kcp{.command = 85}.bytes()); }, nullptr,
+       open_first},
+      {DropReason::kcp_bad_command, "in a first datagram",
        [](R) {
          return kcp_frame(join({first_segment(), Kcp{.command = 0}.bytes()}));
        }},
-      {D::kcp_bad_length, "longer than the datagram",
+      {DropReason::kcp_bad_length, "longer than the datagram",
        [](R) {
          return kcp_frame(with(Kcp{.sn = 1, .data = {1, 2, 3}}.bytes(), 20, 4));
        },
        nullptr, open_first},
-      {D::kcp_bad_length, "4 GiB",
+      {DropReason::kcp_bad_length, "4 GiB",
        [](R) {
          Bytes bytes = Kcp{.sn = 1}.bytes();
          for (std::size_t i = 20; i < 24; ++i) bytes[i] = 0xff;
          return kcp_frame(bytes);
        },
        nullptr, open_first},
-      {D::kcp_una_ahead, "acknowledges what was not sent",
+      {DropReason::kcp_una_ahead, "acknowledges what was not sent",
        [](R) { return kcp_frame(Kcp{.command = Kcp::wins, .una = 1}.bytes()); }, nullptr, open_first},
-      {D::kcp_una_ahead, "by half the circle", [](R) { return kcp_frame(Kcp{.sn = 1, .una = 0x7fffffff}.bytes()); },
-       nullptr, open_first},
-      {D::kcp_bad_fragment, "more fragments than the window holds",
+      {DropReason::kcp_una_ahead, "by half the circle",
+       [](R) { return kcp_frame(Kcp{.sn = 1, .una = 0x7fffffff}.bytes()); }, nullptr, open_first},
+      {DropReason::kcp_bad_fragment, "more fragments than the window holds",
        [](R) { return kcp_frame(Kcp{.fragment = 128, .sn = 1, .data = {1}}.bytes()); }, nullptr, open_first},
-      {D::kcp_bad_fragment, "two that contradict each other",
+      {DropReason::kcp_bad_fragment, "two that contradict each other",
        [](R) {
          return kcp_frame(join({Kcp{.fragment = 5, .sn = 1}.bytes(), Kcp{.fragment = 3, .sn = 2}.bytes()}));
        },
        nullptr, open_first},
-      {D::kcp_beyond_window, "right of the window", [](R) { return kcp_frame(Kcp{.sn = 129, .data = {1}}.bytes()); },
-       nullptr, open_and_read},
-      {D::kcp_beyond_window, "half the circle away",
+      {DropReason::kcp_beyond_window, "right of the window",
+       [](R) { return kcp_frame(Kcp{.sn = 129, .data = {1}}.bytes()); }, nullptr, open_and_read},
+      {DropReason::kcp_beyond_window, "half the circle away",
        [](R) { return kcp_frame(Kcp{.sn = 0x80000001, .data = {1}}.bytes()); }, nullptr, open_and_read},
-      {D::kcp_no_memory, "no memory for a window", [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); },
-       nullptr,
+      {DropReason::kcp_no_memory, "no memory for a window",
+       [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }, nullptr,
        [](R rig) {
          open_and_read(rig);
          take_windows(rig);
        }},
-      {D::kcp_no_memory, "in a first datagram", [](R) { return kcp_frame(first_segment()); }, nullptr, take_windows},
-      {D::kcp_closed, "data for a session that closes", [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); },
-       nullptr,
+      {DropReason::kcp_no_memory, "in a first datagram", [](R) { return kcp_frame(first_segment()); }, nullptr,
+       take_windows},
+      {DropReason::kcp_closed, "data for a session that closes",
+       [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }, nullptr,
        [](R rig) {
          open_first(rig);
          Connections& connections = rig.worker().connections();
@@ -348,7 +358,7 @@ const std::vector<Row>& rows() {
          connection.close();
          rig.turn();
        }},
-      {D::handoff_full, "another worker's, whose ring is full", foreign_frame,
+      {DropReason::handoff_full, "another worker's, whose ring is full", foreign_frame,
        [](NodeConfig& node) { node.workers = 2; },
        [](R rig) {
          HandoffRecord news;

@@ -71,7 +71,8 @@ TEST_CASE("the hint of the next hop is no part of a key", "[flow_key]") {
 TEST_CASE("every field of a key changes its hash, and so does the SipKey", "[flow_key]") {
   std::set<FlowHash> hashes;
   std::size_t keys = 0;
-  for (const FlowKey& key : variations(flow_key(SessionKeyMode::address_conv, path_v4(), 42), IpAddress::v4(1, 2, 3, 4))) {
+  for (const FlowKey& key :
+       variations(flow_key(SessionKeyMode::address_conv, path_v4(), 42), IpAddress::v4(1, 2, 3, 4))) {
     hashes.insert(hash(key, sip));
     ++keys;
   }

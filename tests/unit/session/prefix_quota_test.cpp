@@ -78,7 +78,8 @@ TEST_CASE("what is released can be acquired again", "[prefix_quota]") {
 TEST_CASE("sessions_max prefixes fit", "[prefix_quota]") {
   Quota q(1000);
   for (std::uint32_t i = 0; i < 1000; ++i) {
-    REQUIRE(q.quota.acquire(0, IpAddress::v4(10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 1), 5));
+    REQUIRE(
+        q.quota.acquire(0, IpAddress::v4(10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 1), 5));
   }
   CHECK_FALSE(q.quota.acquire(0, IpAddress::v4(11, 0, 0, 1), 5));
   CHECK(q.quota.acquire(0, IpAddress::v4(10, 0, 0, 99), 5));  // a known prefix needs no new entry

@@ -100,7 +100,8 @@ TEST_CASE("a random run agrees with a map", "[quarantine]") {
 }
 
 TEST_CASE("the quarantine's key holds the conv in every mode", "[quarantine]") {
-  const net::Path path{.local = {net::IpAddress::v4(10, 0, 0, 1), 4000}, .remote = {net::IpAddress::v4(10, 0, 9, 2), 5000}};
+  const net::Path path{.local = {net::IpAddress::v4(10, 0, 0, 1), 4000},
+                       .remote = {net::IpAddress::v4(10, 0, 9, 2), 5000}};
   net::Path roamed = path;
   roamed.remote.port = 1;
   for (const SessionKeyMode mode : {SessionKeyMode::address, SessionKeyMode::address_conv, SessionKeyMode::conv}) {

@@ -16,7 +16,8 @@ namespace {
 
 Session session_of(SessionKeyMode mode) {
   Session session;
-  session.path = {.local = {IpAddress::v4(10, 0, 0, 1), 4000}, .remote = {IpAddress::v4(10, 0, 9, 2), 5000}, .interface = 2};
+  session.path = {
+      .local = {IpAddress::v4(10, 0, 0, 1), 4000}, .remote = {IpAddress::v4(10, 0, 9, 2), 5000}, .interface = 2};
   session.conv = 42;
   session.key_mode = mode;
   session.state = SessionState::unproven;

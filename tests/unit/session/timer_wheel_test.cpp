@@ -83,7 +83,8 @@ class ModelRun {
         case 0: cancel(index, kind); break;
         case 1: set(index, kind, Instant::never()); break;
         case 2: set(index, kind, w_.now - Duration::us(static_cast<std::int64_t>(rng_.below(1000)))); break;
-        case 3: case 4: advance(w_.now + random_step()); break;
+        case 3:
+        case 4: advance(w_.now + random_step()); break;
         default: set(index, kind, w_.now + random_delay(rng_)); break;
       }
       check_next_due();
@@ -144,7 +145,7 @@ class ModelRun {
   Rng rng_;
   Wheel w_;
   bool budgets_;
-  std::int64_t floor_;                         // tick of the last advance
+  std::int64_t floor_;                            // tick of the last advance
   std::set<std::pair<std::int64_t, Timer>> due_;  // sorted by the tick at which it must have fired
   std::map<Timer, std::int64_t> due_tick_;
 };

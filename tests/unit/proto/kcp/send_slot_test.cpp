@@ -35,11 +35,9 @@ TEST_CASE("of two transmissions within a millisecond the later one is meant") {
   CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(6'000), Stamp32(0))) == 100u);
 }
 
-TEST_CASE("nothing is remembered of a slot that was never sent, or used anew") {
-  SendSlot slot;
-  CHECK(!slot.since(Stamp32(0), Moment::at(Instant::at_us(0), Stamp32(0))));
-  slot.record(Moment::at(Instant::at_us(9'000), Stamp32(0)));
-  slot.begin({}, 3);
+TEST_CASE("nothing is remembered of a slot that was never sent") {
+  const SendSlot slot({}, 3);
   CHECK(slot.fragment == 3);
-  CHECK(!slot.since(Stamp32(9), Moment::at(Instant::at_us(9'000), Stamp32(0))));
+  CHECK(!slot.acked());
+  CHECK(!slot.since(Stamp32(0), Moment::at(Instant::at_us(0), Stamp32(0))));
 }

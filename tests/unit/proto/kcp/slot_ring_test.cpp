@@ -29,7 +29,7 @@ struct Bench {
 TEST_CASE("a ring grows under its window and keeps every slot") {
   Bench bench(1 << 20);
   for (const std::uint32_t start : {0u, 7u, 0xffff'fff0u, 0xffff'ff00u, 0x7fff'fff0u}) {
-    SlotRing<Slot> ring;
+    SlotRing<Slot, Unused::cleared> ring;
     const Seq32 first(start);
     for (std::uint32_t i = 0; i < 1000; ++i) {
       REQUIRE(ring.reserve(bench.memory, i + 1, first, first + i));
@@ -46,7 +46,7 @@ TEST_CASE("a ring grows under its window and keeps every slot") {
 
 TEST_CASE("the first ring is one smallest block, and unused slots are empty") {
   Bench bench(1 << 16);
-  SlotRing<Slot> ring;
+  SlotRing<Slot, Unused::cleared> ring;
   REQUIRE(ring.reserve(bench.memory, 1, Seq32(5), Seq32(5)));
   CHECK(ring.capacity() == 16);
   CHECK(bench.memory.in_use_bytes() == 256);
@@ -58,11 +58,27 @@ TEST_CASE("the first ring is one smallest block, and unused slots are empty") {
 
 TEST_CASE("a ring that cannot grow is as it was") {
   Bench bench(4096);
-  SlotRing<Slot> ring;
+  SlotRing<Slot, Unused::cleared> ring;
   REQUIRE(ring.reserve(bench.memory, 100, Seq32(0), Seq32(0)));
   for (std::uint32_t i = 0; i < 100; ++i) ring[Seq32(i)].value = i;
   CHECK(!ring.reserve(bench.memory, 129, Seq32(0), Seq32(100)));
   CHECK(ring.capacity() == 128);
   for (std::uint32_t i = 0; i < 100; ++i) CHECK(ring[Seq32(i)].value == i);
   ring.release(bench.memory);
+}
+
+TEST_CASE("a raw ring constructs a slot when it is placed, and takes placed ones along") {
+  Bench bench(1 << 16);
+  SlotRing<Slot, Unused::raw> ring;
+  const Seq32 first(0xffff'fffd);
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    REQUIRE(ring.reserve(bench.memory, i + 1, first, first + i));
+    CHECK(ring.place(first + i, Slot{.value = i, .other = 7}).value == i);
+  }
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    CHECK(ring[first + i].value == i);
+    CHECK(ring[first + i].other == 7);
+  }
+  ring.release(bench.memory);
+  CHECK(bench.memory.in_use_bytes() == 0);
 }
