@@ -55,7 +55,7 @@ class Telemetry:
         found = []
         for number in range(WORKERS_MAX):
             worker = self.ask(f"/penstock/worker,{number}")
-            if not isinstance(worker, dict) or not worker:
+            if not isinstance(worker, dict) or not worker or "error" in worker:
                 break
             found.append(worker)
         return found
