@@ -156,10 +156,10 @@ build() {
 
 build_release() { build build --buildtype=release; }
 build_asan() {
-    build build-asan '-Ddpdk=false -Db_sanitize=address,undefined -Db_lundef=false --buildtype=debugoptimized'
+    build build-asan '-Ddpdk=false -Db_sanitize=address,undefined -Db_lundef=false --buildtype=debugoptimized -Doptimization=1'
 }
 build_tsan() {
-    build build-tsan '-Ddpdk=false -Db_sanitize=thread -Db_lundef=false --buildtype=debugoptimized' thread-tests
+    build build-tsan '-Ddpdk=false -Db_sanitize=thread -Db_lundef=false --buildtype=debugoptimized -Doptimization=1' thread-tests
 }
 
 # Catch2 programs below a folder of a build, each a step. There must be one.
