@@ -103,8 +103,6 @@ constexpr std::array session_fields = {
     SessionField{"closing", [](const SessionReport& s) -> std::uint64_t { return s.closing; }},
     SessionField{"age_us", [](const SessionReport& s) { return not_negative(s.age_us); }},
     SessionField{"silent_us", [](const SessionReport& s) { return not_negative(s.silent_us); }},
-    SessionField{"rx_bytes", [](const SessionReport& s) { return s.rx_bytes; }},
-    SessionField{"tx_bytes", [](const SessionReport& s) { return s.tx_bytes; }},
     SessionField{"srtt_us", [](const SessionReport& s) -> std::uint64_t { return s.srtt_us; }},
     SessionField{"rto_us", [](const SessionReport& s) -> std::uint64_t { return s.rto_us; }},
     SessionField{"cwnd", [](const SessionReport& s) -> std::uint64_t { return s.cwnd; }},

@@ -34,8 +34,6 @@ struct SessionReport {
   std::uint32_t closing = 0;  // 1 while it sends its last
   std::int64_t age_us = 0;
   std::int64_t silent_us = 0;  // since the last datagram from the peer
-  std::uint64_t rx_bytes = 0;  // UDP payload both ways
-  std::uint64_t tx_bytes = 0;
   std::uint32_t srtt_us = 0;
   std::uint32_t rto_us = 0;
   std::uint32_t cwnd = 0;       // segments

@@ -179,7 +179,7 @@ TEST_CASE("the largest replies stay within the socket's limits") {
 
   SessionReport session;
   session.remote = session.local = {*net::parse_ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65'535};
-  session.id = session.rx_bytes = session.tx_bytes = huge;
+  session.id = huge;
   session.conv = session.srtt_us = session.in_flight = session.retransmitted = 0xffff'ffff;
   session.age_us = session.silent_us = std::numeric_limits<std::int64_t>::max();
   Answer page;
