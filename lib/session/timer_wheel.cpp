@@ -80,7 +80,7 @@ TimerWheel::Next TimerWheel::next() const {
       return {level * slots_per_level + first, (block | first) << shift};
     }
   }
-  PENSTOCK_ASSERT(!"a held entry shows in a bitmap");
+  PENSTOCK_ASSERT(false && "a held entry shows in a bitmap");
   return {};
 }
 
