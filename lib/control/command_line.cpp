@@ -146,8 +146,8 @@ EAL options stand before --, such as -l 0-3, -a 0000:3b:00.0, --vdev=net_tap0,
 --file-prefix NAME, --in-memory, --no-huge; on the line they win over the file's.
 SIGTERM and SIGINT drain and stop, a second one stops at once.
 
-Exit status: 0 stopped as asked, 1 failed while starting or serving,
-2 command line or configuration will not do.
+Exit status: 0 stopped as asked; 2 refused, with the reason: the command line,
+the configuration, or what the machine has to offer will not do.
 )";
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 // toml++ 3.3 asserts that a key follows `[` before it finds that none does and says so: the operator's mistake, which must
 // not abort. With NDEBUG it would do worse and assume the fact, so its assertions are made to check nothing.
@@ -89,8 +90,9 @@ TomlValue convert_table(const toml::table& table) {
     const std::uint32_t line = key.source().begin.line;
     value.members.push_back({std::string(key.str()), line != 0 ? line : member.line, std::move(member)});
   }
-  // toml++ orders members by name; errors are to be found in the order of the file.
-  std::ranges::stable_sort(value.members, {}, &TomlMember::line);
+  // toml++ orders members by name; errors are to be found in the order of the file. Not by stable_sort, whose scratch
+  // memory in libstdc++ 12 clang warns of.
+  std::ranges::sort(value.members, {}, [](const TomlMember& m) { return std::tie(m.line, m.key); });
   return value;
 }
 

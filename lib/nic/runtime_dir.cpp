@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 namespace penstock::nic {
 
@@ -54,6 +56,12 @@ std::expected<void, std::string> check_ours(const std::string& path, uid_t owner
   return {};
 }
 
+// True for the names that EAL and its telemetry give to their files.
+bool is_of_eal(const std::string& name) {
+  return name == "config" || name == "hugepage_info" || name.starts_with("fbarray_") || name.starts_with("mp_socket") ||
+         name.starts_with("dpdk_telemetry.v2");
+}
+
 }  // namespace
 
 std::expected<RuntimeDir, std::string> runtime_dir_for(std::string_view prefix) {
@@ -71,6 +79,24 @@ std::expected<void, std::string> check_runtime_dir(const RuntimeDir& dir, uid_t 
   if (auto checked = check_base(dir.base, owner); !checked) return checked;
   if (auto checked = check_ours(dir.dpdk, owner); !checked) return checked;
   return check_ours(dir.path, owner);
+}
+
+void sweep_runtime_dir(const RuntimeDir& dir) {
+  const int config = open((dir.path + "/config").c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (config >= 0) {
+    // Held until the files are gone, so that no other process begins with them.
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (fcntl(config, F_SETLK, &whole) == 0) {
+      std::error_code ignored;
+      for (const auto& entry : std::filesystem::directory_iterator(dir.path, ignored)) {
+        if (is_of_eal(entry.path().filename().string())) unlink(entry.path().c_str());
+      }
+    }
+    close(config);
+  }
+  rmdir(dir.path.c_str());  // Fails while anything is in it.
 }
 
 }  // namespace penstock::nic

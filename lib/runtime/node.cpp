@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <expected>
+#include <optional>
 
 #include "control/command_line.hpp"
 #include "control/eal_arguments.hpp"
@@ -25,6 +26,14 @@ namespace penstock::runtime {
 namespace {
 
 using Failure = std::unexpected<std::string>;
+
+// Leaves no file of EAL's behind, once EAL is over.
+struct Sweep {
+  std::optional<nic::RuntimeDir> dir;
+  ~Sweep() {
+    if (dir) nic::sweep_runtime_dir(*dir);
+  }
+};
 
 // Everything that a running node consists of. Members are destroyed in reverse order: control first, EAL last.
 class Node {
@@ -49,6 +58,7 @@ class Node {
   const control::Config& config_;
   const ServiceFactory& services_;
   Plan plan_;
+  Sweep sweep_;
   std::unique_ptr<nic::Eal> eal_;
   std::unique_ptr<nic::TscClock> clock_;
   std::vector<std::unique_ptr<Seat>> seats_;
@@ -67,6 +77,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   const auto dir = nic::runtime_dir_for(control::file_prefix_of(eal_words));
   if (!dir) return Failure(dir.error());
   if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
+  sweep_.dir = *dir;
   if (auto done = start_eal(eal_words); !done) return done;
   if (auto done = make_seats(); !done) return done;
   if (auto done = open_ports(); !done) return done;

@@ -49,13 +49,6 @@ void Listener::on_closed(CloseReason reason, bool was_unproven, const net::IpAdd
   ++counters_.closed[static_cast<std::size_t>(reason)];
 }
 
-bool Listener::move(const net::IpAddress& from, const net::IpAddress& to) {
-  if (PrefixQuota::same_prefix(from, to)) return true;
-  if (!quota_.acquire(index_, to, config_.per_prefix_max)) return false;
-  quota_.release(index_, from);
-  return true;
-}
-
 void Listener::leave(bool was_unproven, const net::IpAddress& remote) {
   PENSTOCK_ASSERT(sessions_ > 0);
   --sessions_;

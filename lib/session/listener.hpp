@@ -63,10 +63,8 @@ class Listener {
   void withdraw(const net::IpAddress& remote);
   // The peer of an admitted session proved its address.
   void on_proven();
-  // A session ended; `was_unproven` when on_proven() was never called for it, `remote` as at admit() or the last move().
+  // A session ended; `was_unproven` when on_proven() was never called for it, `remote` as at admit().
   void on_closed(CloseReason reason, bool was_unproven, const net::IpAddress& remote);
-  // A roaming session changes its address: false, and nothing changed, when the new prefix holds its fill.
-  bool move(const net::IpAddress& from, const net::IpAddress& to);
 
   const ListenerConfig& config() const { return config_; }
   std::uint16_t index() const { return index_; }

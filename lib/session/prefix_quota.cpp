@@ -22,10 +22,6 @@ std::uint64_t prefix_bits(const net::IpAddress& address) {
 
 }  // namespace
 
-bool PrefixQuota::same_prefix(const net::IpAddress& a, const net::IpAddress& b) {
-  return prefix_bits(a) == prefix_bits(b);
-}
-
 std::uint64_t PrefixQuota::hash_of(std::uint16_t listener, const net::IpAddress& remote) const {
   const std::array<std::uint64_t, 2> words{prefix_bits(remote), listener};
   return siphash13_words(key_, words);

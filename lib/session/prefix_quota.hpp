@@ -26,8 +26,6 @@ class PrefixQuota {
   void release(std::uint16_t listener, const net::IpAddress& remote);
   // Counts held now.
   std::uint32_t held(std::uint16_t listener, const net::IpAddress& remote);
-  // True when both addresses share one quota: the same IPv4 /24 or IPv6 /56.
-  static bool same_prefix(const net::IpAddress& a, const net::IpAddress& b);
   // Prefixes that hold a count.
   std::uint32_t prefix_count() const { return table_.count(); }
 

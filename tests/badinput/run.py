@@ -141,15 +141,12 @@ def hugepage_mounts():
         return [line.split()[1] for line in mounts if line.split()[2] == "hugetlbfs"]
 
 
-def leftovers(eal_ran):
-    """Files with our prefix; those of the runtime directory are removed. DPDK
-    leaves them there whenever a process ends, so they count only when EAL must
-    not have run."""
+def leftovers():
+    """Files with our prefix; those of the runtime directory are removed."""
     found = []
     directory = runtime_dir() / PREFIX
     if directory.exists():
-        if not eal_ran:
-            found += [str(directory), *(str(path) for path in sorted(directory.iterdir()))]
+        found += [str(directory), *(str(path) for path in sorted(directory.iterdir()))]
         for path in directory.iterdir():
             path.unlink()
         directory.rmdir()
@@ -183,7 +180,7 @@ def run_case(binary, case, cwd):
     except subprocess.TimeoutExpired:
         return f"did not end within {RUN_S_MAX} s", b""
     complaint = complaint_about(case, done.returncode, done.stdout, done.stderr)
-    left = leftovers(case.eal_speaks)
+    left = leftovers()
     if complaint is None and left:
         complaint = f"left behind {' '.join(left)}"
     if complaint is None and any(cwd.glob("core*")):

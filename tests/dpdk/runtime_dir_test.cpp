@@ -1,6 +1,8 @@
-// Shows where EAL's runtime directory will be, and that every directory in which somebody else could put a file is refused
-// (THREATS, F9). Directories are made below a fresh one of mode 0700; another owner is played by asking as another user.
+// Shows where EAL's runtime directory will be, that every directory in which somebody else could put a file is refused
+// (THREATS, F9), and that what EAL left is removed unless another process uses it. Directories are made below a fresh one of mode 0700; another owner is played by asking as another user.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -134,4 +136,83 @@ TEST_CASE("runtime_dir: the bad cases name the directory and the fault") {
     REQUIRE_FALSE(checked.has_value());
     CHECK_THAT(checked.error(), Catch::Contains(f.dir.dpdk + " belongs to another user"));
   }
+}
+
+namespace {
+
+// EAL's files after a refused start.
+void leave_files(Fixture& f) {
+  f.make(f.dir.dpdk, 0700);
+  f.make(f.dir.path, 0700);
+  for (const char* name : {"config", "fbarray_memzone", "hugepage_info", "mp_socket", "dpdk_telemetry.v2:1"}) {
+    std::ofstream(f.dir.path + "/" + name) << "x";
+  }
+}
+
+// Lets another process hold a lock on the file, as EAL does on its configuration, while `act` runs.
+template <class Act>
+void while_locked(const std::string& file, Act act) {
+  int told[2];
+  int over[2];
+  REQUIRE((pipe(told) == 0 && pipe(over) == 0));
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    close(over[1]);
+    const int fd = open(file.c_str(), O_RDWR);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_len = 1;
+    char held = fcntl(fd, F_SETLK, &lock) == 0 ? 'y' : 'n';
+    if (write(told[1], &held, 1) != 1 || read(over[0], &held, 1) < 0) _exit(1);
+    _exit(0);
+  }
+  char held = 'n';
+  REQUIRE((read(told[0], &held, 1) == 1 && held == 'y'));
+  act();
+  for (const int fd : {told[0], told[1], over[0], over[1]}) close(fd);
+  REQUIRE(waitpid(child, nullptr, 0) == child);
+}
+
+}  // namespace
+
+TEST_CASE("runtime_dir: what EAL left is swept") {
+  Fixture f;
+  leave_files(f);
+  sweep_runtime_dir(f.dir);
+  CHECK_FALSE(std::filesystem::exists(f.dir.path));
+  CHECK(std::filesystem::exists(f.dir.dpdk));
+  sweep_runtime_dir(f.dir);  // what is gone is no fault
+}
+
+TEST_CASE("runtime_dir: what is not EAL's stays, and so does its directory") {
+  Fixture f;
+  leave_files(f);
+  std::ofstream(f.dir.path + "/notes") << "x";
+  sweep_runtime_dir(f.dir);
+  CHECK_FALSE(std::filesystem::exists(f.dir.path + "/config"));
+  CHECK(std::filesystem::exists(f.dir.path + "/notes"));
+}
+
+TEST_CASE("runtime_dir: another process's files stay") {
+  Fixture f;
+  leave_files(f);
+  while_locked(f.dir.path + "/config", [&] { sweep_runtime_dir(f.dir); });
+  CHECK(std::filesystem::exists(f.dir.path + "/config"));
+  CHECK(std::filesystem::exists(f.dir.path + "/fbarray_memzone"));
+  sweep_runtime_dir(f.dir);
+  CHECK_FALSE(std::filesystem::exists(f.dir.path));
+}
+
+TEST_CASE("runtime_dir: an empty one goes, one with a socket of a process that keeps no configuration stays") {
+  Fixture f;
+  f.make(f.dir.dpdk, 0700);
+  f.make(f.dir.path, 0700);
+  std::ofstream(f.dir.path + "/dpdk_telemetry.v2") << "x";
+  sweep_runtime_dir(f.dir);
+  CHECK(std::filesystem::exists(f.dir.path + "/dpdk_telemetry.v2"));
+  std::filesystem::remove(f.dir.path + "/dpdk_telemetry.v2");
+  sweep_runtime_dir(f.dir);
+  CHECK_FALSE(std::filesystem::exists(f.dir.path));
 }

@@ -69,6 +69,8 @@ PLANTED = (
     ("format", "lib/base/planted.cpp", SOURCE.format("int  a ;"), "not formatted"),
     ("shell", "planted.sh", "#!/bin/bash\n# Planted: a script of the self-test.\nif true; then\n", "does not parse"),
     ("self_contained", "lib/base/planted.hpp", HEADER.format("inline std::uint32_t x;"), "a missing include"),
+    ("self_contained", "lib/base/buddy.cpp", SOURCE.format('#include <cstdint>\n#include "base/buddy.hpp"\n'),
+     "a header that is not included first"),
 )
 
 # Text, and the functions found in it as (name, lines): the finder is a heuristic, so its cases are written down.

@@ -85,20 +85,6 @@ TEST_CASE("what closed or was withdrawn makes room again", "[listener]") {
   CHECK(listener.counters().withdrawn == 1);
 }
 
-TEST_CASE("a roaming session takes its count along, if there is room", "[listener]") {
-  Listeners l({config_of(4000)});
-  Listener& listener = l.table[0];
-  REQUIRE(listener.admit(host(1)) == std::nullopt);
-  REQUIRE(listener.admit(host(2)) == std::nullopt);
-  CHECK(listener.move(host(1), host(1, 200)));
-  CHECK(listener.move(host(1), host(2)));
-  CHECK(l.quota.held(0, host(1)) == 0);
-  CHECK(l.quota.held(0, host(2)) == 2);
-  REQUIRE(listener.admit(host(3)) == std::nullopt);
-  CHECK_FALSE(listener.move(host(3), host(2)));
-  CHECK(l.quota.held(0, host(3)) == 1);
-}
-
 TEST_CASE("a random life leaves nothing held", "[listener]") {
   ListenerConfig config = config_of(4000);
   config.sessions_max = 50;
