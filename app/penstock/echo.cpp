@@ -14,8 +14,8 @@ constexpr std::uint32_t stream_piece_segments = 16;
 
 }  // namespace
 
-Echo::Echo(Arena& arena, std::uint32_t sessions_max, std::vector<bool> stream)
-    : held_(arena, sessions_max), stream_(std::move(stream)) {}
+Echo::Echo(Arena& arena, std::uint32_t held_max, std::vector<bool> stream)
+    : held_(arena, held_max), stream_(std::move(stream)) {}
 
 void Echo::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant) {
   for (const ConnectionEvent& event : events) {

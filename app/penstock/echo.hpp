@@ -20,10 +20,11 @@ namespace penstock {
 
 class Echo final : public Application {
  public:
-  // `sessions_max` is the worker's; `stream` tells by listener index which listeners are in stream mode, false beyond it.
-  Echo(Arena& arena, std::uint32_t sessions_max, std::vector<bool> stream);
+  // `held_max` messages can wait: one a session, and each takes a chunk at least, so the smaller of the worker's
+  // sessions_max and its chunks is enough. `stream` tells by listener index which are in stream mode, false beyond it.
+  Echo(Arena& arena, std::uint32_t held_max, std::vector<bool> stream);
   // What the constructor takes of the arena.
-  static std::size_t cost(std::uint32_t sessions_max) { return Slab<SegmentQueue>::cost(sessions_max); }
+  static std::size_t cost(std::uint32_t held_max) { return Slab<SegmentQueue>::cost(held_max); }
 
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
 

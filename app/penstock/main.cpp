@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -23,15 +24,17 @@ int refuse(const std::string& sentence) {
   return control::exit_bad_arguments;
 }
 
+std::uint32_t held_max(const runtime::Plan& plan) { return std::min(plan.node.sessions_max, plan.node.memory.chunks); }
+
 // In the order of control::Service.
 std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& plan, Arena& arena) {
   std::vector<std::unique_ptr<Application>> services;
-  services.push_back(std::make_unique<Echo>(arena, plan.node.sessions_max, plan.stream));
+  services.push_back(std::make_unique<Echo>(arena, held_max(plan), plan.stream));
   services.push_back(std::make_unique<Discard>());
   return services;
 }
 
-std::size_t services_bytes(const runtime::Plan& plan) { return Echo::cost(plan.node.sessions_max); }
+std::size_t services_bytes(const runtime::Plan& plan) { return Echo::cost(held_max(plan)); }
 
 // What --check-config and --capacity reckon with: the plan of one worker, as lcores are EAL's to say.
 int without_eal(const control::CommandLine& line, const control::Config& config) {

@@ -77,8 +77,8 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
   memory("session records and machines", sessions, SessionTable<kcp::Session>::cost(node.sessions_max) / sessions);
   memory("flow table", sessions, FlowTable::cost(node.sessions_max) / sessions);
   memory("timer wheel", 1, TimerWheel::cost(node.sessions_max));
-  memory("list of sessions to visit", sessions, sizeof(SessionId));
-  memory("prefix quotas", 1, PrefixQuota::cost(node.sessions_max));
+  memory("list of sessions to visit", sessions, sizeof(std::uint32_t));
+  memory("prefix quotas", 1, PrefixQuota::cost(World::quota_places(node)));
   for (int i = 0; i < 3; ++i) {
     memory(fmt::format("kept payload, {} B blocks", SmallBlocks::class_bytes[i]), node.memory.small_blocks.blocks[i],
            SmallBlocks::class_bytes[i] + sizeof(Block));

@@ -30,14 +30,14 @@ std::optional<Received> Connection::receive() {
   World& world = *worker_->world_;
   auto received = world.sessions.machine(id_.index()).poll_receive();
   // Taking what was held may open the window again, which the peer must hear.
-  if (received) world.mark_dirty(world.sessions[id_.index()], id_);
+  if (received) world.mark_dirty(world.sessions[id_.index()], id_.index());
   return received;
 }
 
 SendResult Connection::send(SegmentQueue& message) {
   World& world = *worker_->world_;
   const SendResult result = world.sessions.machine(id_.index()).send(message, world.now);
-  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_);
+  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_.index());
   return result;
 }
 
@@ -45,13 +45,13 @@ void Connection::again() {
   World& world = *worker_->world_;
   Session& session = world.sessions[id_.index()];
   session.readable = true;
-  world.mark_dirty(session, id_);
+  world.mark_dirty(session, id_.index());
 }
 
 void Connection::close() {
   World& world = *worker_->world_;
   world.sessions.machine(id_.index()).close(CloseReason::service, world.now);
-  world.mark_dirty(world.sessions[id_.index()], id_);
+  world.mark_dirty(world.sessions[id_.index()], id_.index());
 }
 
 std::uint64_t& Connection::user_data() { return worker_->world_->sessions[id_.index()].user_data; }
@@ -83,7 +83,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
   if (present.is_valid()) return std::nullopt;
   net::DropReason why{};
   const auto id = world.open_session(listener, *path, request.conv, kcp::Opening::by_us, now, why);
-  if (id) world.mark_dirty(world.sessions[id->index()], *id);
+  if (id) world.mark_dirty(world.sessions[id->index()], id->index());
   return id;
 }
 

@@ -80,21 +80,20 @@ bool send_sessions(World& world, Instant now) {
   // Retiring and sending add nothing to the list, so its length stands.
   const std::uint32_t count = world.dirty.count();
   for (std::uint32_t place = 0; place < count; ++place) {
-    const SessionId id = world.dirty[place];
-    Session* session = world.sessions.find(id);
-    PENSTOCK_ASSERT(session != nullptr);
-    session->in_dirty_list = false;
-    if (session->over) {
-      world.retire_session(id, now);
+    const std::uint32_t index = world.dirty[place];
+    Session& session = world.sessions[index];
+    session.in_dirty_list = false;
+    if (session.over) {
+      world.retire_session(world.sessions.id_of(index), now);
       continue;
     }
-    kcp::Session& machine = world.sessions.machine(id.index());
-    const Sent sent = send_session(world, *session, machine, now);
-    settle(world, *session, machine, id.index(), now);
-    if (sent == Sent::nothing_left && !is_untold(*session, machine)) continue;
+    kcp::Session& machine = world.sessions.machine(index);
+    const Sent sent = send_session(world, session, machine, now);
+    settle(world, session, machine, index, now);
+    if (sent == Sent::nothing_left && !is_untold(session, machine)) continue;
     all = false;
-    session->in_dirty_list = true;
-    world.dirty.put(kept++, id);
+    session.in_dirty_list = true;
+    world.dirty.put(kept++, index);
   }
   world.dirty.truncate(kept);
   return all;

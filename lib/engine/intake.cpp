@@ -92,7 +92,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   if (!was_heard(refusal)) return;
   session.last_heard = now;
   if (world.machine_counters.segments_received != stored_before) session.readable = true;
-  world.mark_dirty(session, id);
+  world.mark_dirty(session, id.index());
 }
 
 // Stages: look-up, prefetch, machine.

@@ -49,7 +49,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       chunks(given.arena, node.memory.chunks),
       stack(given.arena, stack_of(node, worker_index), given.blocks, drops, given.key,
             Rng(given.seed).child(static_cast<std::uint64_t>(Stream::stack))),
-      quota(given.arena, node.sessions_max, given.key),
+      quota(given.arena, quota_places(node), given.key),
       listeners(given.arena, admissions(node), quota),
       quarantine(given.arena, quarantine_places(node)),
       flows(given.arena, node.sessions_max),
@@ -74,11 +74,17 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
   }
 }
 
+std::uint32_t World::quota_places(const NodeConfig& node) {
+  const bool bounded =
+      std::ranges::any_of(node.listeners, [](const ListenerSetup& setup) { return setup.admission.bounds_prefixes(); });
+  return bounded ? node.sessions_max : 1;
+}
+
 std::size_t World::arena_bytes(const NodeConfig& node) {
   const std::size_t ports = node.stack.ports.size();
   return SmallBlocks::cost(node.memory.small_blocks) + BuddyMemory::cost(node.memory.window_bytes) +
          SegmentChunkPool::cost(node.memory.chunks) + net::Stack::cost(node.stack) +
-         PrefixQuota::cost(node.sessions_max) + ListenerTable::cost(node.listeners.size()) +
+         PrefixQuota::cost(quota_places(node)) + ListenerTable::cost(node.listeners.size()) +
          Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
          SessionTable<kcp::Session>::cost(node.sessions_max) + TimerWheel::cost(node.sessions_max) +
          DirtyList::cost(node.sessions_max) + ports * ownership_cost_max();
@@ -145,7 +151,7 @@ void World::close_all(CloseReason reason, Instant at) {
   for (std::uint32_t i = 0; i < sessions.capacity(); ++i) {
     if (!sessions.is_open(i)) continue;
     sessions.machine(i).close(reason, at);
-    mark_dirty(sessions[i], sessions.id_of(i));
+    mark_dirty(sessions[i], i);
   }
 }
 

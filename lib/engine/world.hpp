@@ -32,25 +32,26 @@
 
 namespace penstock {
 
-// Sessions to visit, each at most once: Session::in_dirty_list tells who is in. Every session may be in it at once.
+// Sessions to visit, by index, each at most once: Session::in_dirty_list tells who is in. Every session may be in it at
+// once, and none closes while it is.
 class DirtyList {
  public:
-  DirtyList(Arena& arena, std::uint32_t sessions_max) : ids_(arena.make<SessionId>(sessions_max)) {}
-  static std::size_t cost(std::uint32_t sessions_max) { return Arena::cost<SessionId>(sessions_max); }
+  DirtyList(Arena& arena, std::uint32_t sessions_max) : indices_(arena.make<std::uint32_t>(sessions_max)) {}
+  static std::size_t cost(std::uint32_t sessions_max) { return Arena::cost<std::uint32_t>(sessions_max); }
 
-  void push(SessionId id) {
-    PENSTOCK_ASSERT(count_ < ids_.size());
-    ids_[count_++] = id;
+  void push(std::uint32_t index) {
+    PENSTOCK_ASSERT(count_ < indices_.size());
+    indices_[count_++] = index;
   }
-  SessionId operator[](std::uint32_t place) const { return ids_[place]; }
+  std::uint32_t operator[](std::uint32_t place) const { return indices_[place]; }
   std::uint32_t count() const { return count_; }
   // Keeps the first `count` places.
   void truncate(std::uint32_t count) { count_ = count; }
   // Overwrites a place already visited, to keep a session for the next turn.
-  void put(std::uint32_t place, SessionId id) { ids_[place] = id; }
+  void put(std::uint32_t place, std::uint32_t index) { indices_[place] = index; }
 
  private:
-  std::span<SessionId> ids_;
+  std::span<std::uint32_t> indices_;
   std::uint32_t count_ = 0;
 };
 
@@ -59,12 +60,14 @@ struct World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   static std::size_t arena_bytes(const NodeConfig& node);
+  // Prefixes that may have to be told apart: none where no listener bounds them.
+  static std::uint32_t quota_places(const NodeConfig& node);
 
   // Puts an open session on the list of this turn's sessions to tell about and to send for.
-  void mark_dirty(Session& session, SessionId id) {
+  void mark_dirty(Session& session, std::uint32_t place) {
     if (session.in_dirty_list) return;
     session.in_dirty_list = true;
-    dirty.push(id);
+    dirty.push(place);
   }
   // Begins a session on `path`, or names the reason why it can't.
   std::optional<SessionId> open_session(Listener& listener, const net::Path& path, std::uint32_t conv,

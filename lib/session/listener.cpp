@@ -22,7 +22,7 @@ std::optional<net::DropReason> Listener::admit(const net::IpAddress& remote) {
     ++counters_.refused_half_open_full;
     return net::DropReason::listener_half_open_full;
   }
-  if (!quota_.acquire(index_, remote, config_.per_prefix_max)) {
+  if (config_.bounds_prefixes() && !quota_.acquire(index_, remote, config_.per_prefix_max)) {
     ++counters_.refused_prefix_full;
     return net::DropReason::listener_prefix_full;
   }
@@ -56,7 +56,7 @@ void Listener::leave(bool was_unproven, const net::IpAddress& remote) {
     PENSTOCK_ASSERT(half_open_ > 0);
     --half_open_;
   }
-  quota_.release(index_, remote);
+  if (config_.bounds_prefixes()) quota_.release(index_, remote);
 }
 
 ListenerTable::ListenerTable(Arena& arena, std::span<const ListenerConfig> configs, PrefixQuota& quota)

@@ -37,6 +37,9 @@ struct ListenerConfig {
   Duration idle_timeout = Duration::seconds(60);      // a proven session that hears nothing for so long is closed
   Duration half_open_timeout = Duration::seconds(5);  // an unproven one of this age is closed
   Duration quarantine = Duration::seconds(3);         // late datagrams of a closed session are dropped for so long
+
+  // False when all of its sessions may come from one prefix, so that nobody need count.
+  bool bounds_prefixes() const { return per_prefix_max < sessions_max; }
 };
 
 struct ListenerCounters {

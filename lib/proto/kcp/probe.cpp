@@ -7,37 +7,46 @@ namespace penstock::kcp {
 void Probe::on_blocked(bool blocked, Instant now, const Options& options) {
   if (!blocked) {
     ask_at_ = Instant::never();
-    give_up_at_ = Instant::never();
     wask_owed_ = false;
     return;
   }
-  if (!give_up_at_.is_never()) return;
-  wait_ms_ = options.probe_initial_ms;
-  ask_at_ = now + Duration::ms(wait_ms_);
-  give_up_at_ = now + Duration::ms(options.stall_timeout_ms);
+  if (!ask_at_.is_never()) return;
+  // Rounded up, so that the session is not given up a moment too early.
+  since_ms_ = static_cast<std::uint32_t>((now + Duration::us(999)).count_ms());
+  asks_ = 0;
+  ask_at_ = now + Duration::ms(std::min(options.probe_initial_ms, options.stall_timeout_ms));
 }
 
 bool Probe::on_timeout(Instant now, const Options& options) {
-  if (now >= give_up_at_) return false;
+  if (ask_at_.is_never()) return true;
+  const std::uint32_t stalled = stalled_ms(now);
+  // Right after the window shut, what was rounded up lies ahead.
+  const bool rounding = stalled > 0x8000'0000;
+  if (!rounding && stalled >= options.stall_timeout_ms) return false;
   if (now >= ask_at_) {
     wask_owed_ = true;
-    wait_ms_ = std::min(wait_ms_ + wait_ms_ / 2, options.probe_max_ms);
-    ask_at_ = now + Duration::ms(wait_ms_);
+    if (asks_ < 255) ++asks_;
+    const std::uint32_t left = options.stall_timeout_ms - (rounding ? 0 : stalled);
+    ask_at_ = now + Duration::ms(std::min(wait_ms(options), left));
   }
   return true;
 }
 
-Header Probe::make_ping(Header common, Seq32 send_una, Rng& rng) {
-  PENSTOCK_ASSERT(ping_allowed_);
-  if (!pinged_) {
-    ping_sn_ = send_una - 1;
-    ping_stamp_ = Stamp32(rng.next32());
-    pinged_ = true;
+// The wait after as many questions as were asked.
+std::uint32_t Probe::wait_ms(const Options& options) const {
+  std::uint32_t wait = options.probe_initial_ms;
+  for (std::uint32_t i = 0; i < asks_ && wait < options.probe_max_ms; ++i) {
+    wait = std::min(wait + wait / 2, options.probe_max_ms);
   }
+  return wait;
+}
+
+Header Probe::make_ping(Header common, Seq32 send_una, Stamp32 secret) {
+  PENSTOCK_ASSERT(ping_allowed_);
   ping_allowed_ = false;
   common.command = Command::push;
-  common.sn = ping_sn_;
-  common.stamp = ping_stamp_;
+  common.sn = send_una - 1;
+  common.stamp = secret;
   return common;
 }
 

@@ -2,14 +2,15 @@
 //
 // While the peer's window is shut and data waits for it, a WASK goes out after probe_initial_ms, then each time 1.5 times
 // later up to probe_max_ms (ikcp_flush); after stall_timeout_ms the session is given up. A WASK from the peer makes us owe
-// one WINS, however often it asks. The proof ping is a zero-length PUSH with a sn in the past and a random ts: every KCP
-// peer acknowledges it and delivers nothing, and only who received it can echo both. The peer's own ping is answered even
+// one WINS, however often it asks. The proof ping is a zero-length PUSH with a sn in the past and a secret ts: every KCP
+// peer acknowledges it and delivers nothing, and only who received it can echo the ts. The peer's own ping is answered even
 // before the peer is proven, or two strangers would challenge each other for ever. One core, part of a session.
 #pragma once
 
 #include <cstdint>
 
-#include "base/rng.hpp"
+#include "base/seq.hpp"
+#include "base/time.hpp"
 #include "proto/kcp/options.hpp"
 #include "proto/kcp/wire.hpp"
 
@@ -21,7 +22,7 @@ class Probe {
   void on_blocked(bool blocked, Instant now, const Options& options);
   // Rides over deadlines that have passed. False when the session must be given up as stalled.
   bool on_timeout(Instant now, const Options& options);
-  Instant next_deadline() const { return earlier(ask_at_, give_up_at_); }
+  Instant next_deadline() const { return ask_at_; }
 
   void on_wask() { wins_owed_ = true; }
   void owe_wins() { wins_owed_ = true; }
@@ -34,8 +35,9 @@ class Probe {
   void allow_ping() { ping_allowed_ = true; }
   void forbid_ping() { ping_allowed_ = false; }
   bool ping_allowed() const { return ping_allowed_; }
-  // Makes the header of the ping, the same sn and ts every time, so that the answer to any of them proves the peer.
-  Header make_ping(Header common, Seq32 send_una, Rng& rng);
+  // Makes the header of the ping: the sn before `send_una`, and the session's secret, the same every time, so that the
+  // answer to any of them proves the peer.
+  Header make_ping(Header common, Seq32 send_una, Stamp32 secret);
   // The peer pinged us: its latest ping is owed an ACK.
   void on_ping(Seq32 sn, Stamp32 stamp) {
     answer_sn_ = sn;
@@ -44,22 +46,25 @@ class Probe {
   }
   bool answer_owed() const { return answer_owed_; }
   Header make_answer(Header common);
-  // True when an ACK answers the ping.
-  bool answered_by(Seq32 sn, Stamp32 stamp) const { return pinged_ && sn == ping_sn_ && stamp == ping_stamp_; }
+  // True when an ACK answers a ping: `send_una` only grows, so the sn of every ping lies before it.
+  static bool answers_ping(Seq32 sn, Stamp32 stamp, Seq32 send_una, Stamp32 secret) {
+    return stamp == secret && sn.before(send_una);
+  }
 
  private:
-  Instant ask_at_ = Instant::never();      // when the next WASK is due
-  Instant give_up_at_ = Instant::never();  // when the stalled session ends
-  std::uint32_t wait_ms_ = 0;              // the present wait between two WASKs
-  Seq32 ping_sn_;
-  Stamp32 ping_stamp_;
-  Seq32 answer_sn_;  // sn and ts of the peer's ping; valid while answer_owed_
+  std::uint32_t wait_ms(const Options& options) const;
+  std::uint32_t stalled_ms(Instant now) const { return static_cast<std::uint32_t>(now.count_ms()) - since_ms_; }
+
+  Instant ask_at_ =
+      Instant::never();         // when the next WASK is due, or the session is given up; never() while not blocked
+  std::uint32_t since_ms_ = 0;  // when the window shut: ms of the clock, its low bits; valid while blocked
+  Seq32 answer_sn_;             // sn and ts of the peer's ping; valid while answer_owed_
   Stamp32 answer_stamp_;
-  bool wask_owed_ = false;
-  bool wins_owed_ = false;
-  bool pinged_ = false;  // a ping was made; ping_sn_ and ping_stamp_ are valid
-  bool ping_allowed_ = false;
-  bool answer_owed_ = false;
+  std::uint8_t asks_ = 0;  // questions since the window shut; 255 stands for more
+  bool wask_owed_ : 1 = false;
+  bool wins_owed_ : 1 = false;
+  bool ping_allowed_ : 1 = false;
+  bool answer_owed_ : 1 = false;
 };
 
 }  // namespace penstock::kcp

@@ -25,7 +25,6 @@ std::optional<Received> Receiver::poll_receive(Environment& env) {
   if (deliver_ == next_) return std::nullopt;
   const std::uint8_t following = env.options.stream ? std::uint8_t{0} : ring_[deliver_].fragment;
   if (undelivered() <= following) return std::nullopt;
-  if (window(env.options) == 0) reopened_ = true;
   Received received{.bytes = take_first(env), .message_ends = !env.options.stream && following == 0};
   skip_empty(env);
   env.counters.bytes_received += received.bytes.length();
@@ -58,7 +57,6 @@ void Receiver::release(Environment& env) {
   end_ = next_;
   fresh_ = next_;
   in_order_bytes_ = 0;
-  reopened_ = false;
 }
 
 Segment Receiver::take_first(Environment& env) {

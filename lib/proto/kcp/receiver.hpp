@@ -59,21 +59,18 @@ class Receiver {
   // In-order segments that nobody has taken yet.
   std::uint32_t undelivered() const { return static_cast<std::uint32_t>(next_.distance_from(deliver_)); }
   bool holds() const { return deliver_ != end_; }
-  // True once after the service opened a window that had been shut.
-  bool take_reopened() { return std::exchange(reopened_, false); }
 
  private:
   bool held(Seq32 sn) const;
   Segment take_first(Environment& env);
   void skip_empty(Environment& env);
 
-  SlotRing<ReceiveSlot, Unused::cleared> ring_;
+  [[no_unique_address]] SlotRing<ReceiveSlot, Unused::cleared> ring_;
   Seq32 deliver_;                     // next segment to hand out
   Seq32 next_;                        // next segment expected in order: una
   Seq32 end_;                         // behind the latest segment held
   Seq32 fresh_;                       // nothing before it came since the last keep()
   std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
-  bool reopened_ = false;             // the window was shut and is open again
 };
 
 inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && ring_[sn].present; }

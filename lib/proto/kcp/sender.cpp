@@ -46,7 +46,6 @@ SendResult Sender::send(SegmentQueue& message, Environment& env) {
     end_ = end_ + plan.count;
   }
   wanted_ = 0;
-  queued_bytes_ += static_cast<std::uint32_t>(bytes);
   ++env.counters.messages_sent;
   env.counters.bytes_sent += bytes;
   return SendResult::accepted;
@@ -118,7 +117,7 @@ void Sender::write(OutDatagram& out, const Header& common, const Moment& moment,
     scanning_ = true;
     skips_due_ = false;
     cursor_ = una_;
-    scan_earliest_ = Instant::never();
+    earliest_ = Instant::never();
   }
   if (scanning_ && !resend_due(out, common, moment, rtt, env)) return;
   while (may_send_new(congestion, env.options)) {
@@ -127,7 +126,6 @@ void Sender::write(OutDatagram& out, const Header& common, const Moment& moment,
     transmit(out, common, next_, Cause::first, moment, rtt, env);
     congestion.on_sent(1, slot.payload.length(), moment.now);
     earliest_ = earlier(earliest_, slot.resend_at);
-    scan_earliest_ = earlier(scan_earliest_, slot.resend_at);
     ++next_;
     if (scanning_) cursor_ = next_;
   }
@@ -159,10 +157,15 @@ void Sender::release(Environment& env) {
   next_ = end_;
   cursor_ = end_;
   earliest_ = Instant::never();
-  queued_bytes_ = 0;
   wanted_ = 0;
   scanning_ = false;
   skips_due_ = false;
+}
+
+std::uint32_t Sender::queued_bytes() const {
+  std::uint32_t bytes = 0;
+  for (Seq32 sn = una_; sn != end_; ++sn) bytes += ring_[sn].payload.length();
+  return bytes;
 }
 
 // Copies a small write behind the last unsent segment, in place where its block has room.
@@ -199,7 +202,6 @@ void Sender::acknowledge(SendSlot& slot, AckRound& round) {
   const std::uint32_t bytes = slot.payload.length();
   slot.payload.reset();
   slot.acked_run = 1;
-  queued_bytes_ -= bytes;
   round.acked.bytes += bytes;
   ++round.acked.segments;
 }
@@ -259,7 +261,7 @@ bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& mo
       if (header_bytes + slot.payload.length() > out.room()) return false;
       transmit(out, common, cursor_, cause, moment, rtt, env);
     }
-    scan_earliest_ = earlier(scan_earliest_, slot.resend_at);
+    earliest_ = earlier(earliest_, slot.resend_at);
     ++cursor_;
   }
   return true;
@@ -300,9 +302,10 @@ void Sender::transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, co
 void Sender::end_scan(const Moment& moment, Congestion& congestion, const Options& options) {
   const std::uint32_t effective = window(congestion, options);
   scanning_ = false;
-  earliest_ = scan_earliest_;
-  if (std::exchange(scan_fast_, false)) congestion.on_fast_retransmit(in_flight(), options.resend, moment.now);
-  if (std::exchange(scan_timeout_, false)) congestion.on_timeout(effective, moment.now);
+  if (scan_fast_) congestion.on_fast_retransmit(in_flight(), options.resend, moment.now);
+  if (scan_timeout_) congestion.on_timeout(effective, moment.now);
+  scan_fast_ = false;
+  scan_timeout_ = false;
 }
 
 }  // namespace penstock::kcp

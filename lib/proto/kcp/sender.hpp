@@ -54,8 +54,11 @@ class Sender {
   bool wants_write(Instant now, const Congestion& congestion, const Options& options) const;
   // Drops the resend deadline's slack: after this next_resend() is exact. Call when it has passed.
   void refresh(Instant now);
-  // Not later than the earliest resend; never() when nothing is in flight.
-  Instant next_resend() const { return una_ == next_ ? Instant::never() : earliest_; }
+  // Not later than the earliest resend; in the past while a scan is unfinished, never() when nothing is in flight.
+  Instant next_resend() const {
+    if (una_ == next_) return Instant::never();
+    return scanning_ ? Instant::at_us(0) : earliest_;
+  }
 
   void release(Environment& env);
 
@@ -75,7 +78,8 @@ class Sender {
     wanted_ = 0;
     return true;
   }
-  std::uint32_t queued_bytes() const { return queued_bytes_; }
+  // Payload not yet acknowledged, sent or not. Walks over it: for statistics.
+  std::uint32_t queued_bytes() const;
   std::uint32_t retransmissions() const { return retransmissions_; }
 
  private:
@@ -100,25 +104,24 @@ class Sender {
                 Environment& env);
   void end_scan(const Moment& moment, Congestion& congestion, const Options& options);
 
-  SendRing ring_;
-  Instant earliest_ = Instant::never();       // no unacknowledged segment in flight is due before
-  Instant scan_earliest_ = Instant::never();  // the same, of the part that the running scan has passed
-  Seq32 una_;                                 // oldest unacknowledged segment
-  Seq32 next_;                                // first unsent segment
-  Seq32 end_;                                 // the sn of the next segment to be queued
-  Seq32 cursor_;                              // where the running scan goes on
-  Seq32 peer_una_;                            // newest una that the peer told
-  std::uint32_t queued_bytes_ = 0;            // payload in [una, end) not yet acknowledged
+  [[no_unique_address]] SendRing ring_;
+  Seq32 una_;  // oldest unacknowledged segment
+  Instant earliest_ =
+      Instant::never();  // no unacknowledged segment in flight, that a running scan has passed, is due before
+  Seq32 next_;           // first unsent segment
+  Seq32 end_;            // the sn of the next segment to be queued
+  Seq32 cursor_;         // where the running scan goes on
+  Seq32 peer_una_;       // newest una that the peer told
   std::uint32_t retransmissions_ = 0;
   std::uint16_t peer_window_ = 128;      // segments, from the newest datagram
   std::uint16_t peer_window_max_ = 128;  // the largest window told: what its longest message can be
   std::uint16_t wanted_ = 0;             // segments of the message refused last; 0: none
-  bool peer_window_known_ = false;       // the peer told its window at least once
-  bool scanning_ = false;                // a scan for due resends was begun and not ended
-  bool skips_due_ = false;               // some segment's fastack has reached the threshold
-  bool scan_timeout_ = false;            // the running scan resent after a timeout
-  bool scan_fast_ = false;               // the running scan resent early
-  bool dead_ = false;
+  bool peer_window_known_ : 1 = false;   // the peer told its window at least once
+  bool scanning_ : 1 = false;            // a scan for due resends was begun and not ended
+  bool skips_due_ : 1 = false;           // some segment's fastack has reached the threshold
+  bool scan_timeout_ : 1 = false;        // the running scan resent after a timeout
+  bool scan_fast_ : 1 = false;           // the running scan resent early
+  bool dead_ : 1 = false;
 };
 
 }  // namespace penstock::kcp

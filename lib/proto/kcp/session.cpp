@@ -19,12 +19,12 @@ static_assert(ReliableSession<Session>);
 
 Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start& start)
     : env_(&env),
-      conv_(conv),
       sender_(start.send_first),
+      proven_(start.opening == Opening::by_us),
+      conv_(conv),
       receiver_(start.receive_first),
       rtt_(env.options),
-      congestion_(controller(env.options), env.options.mss()),
-      proven_(start.opening == Opening::by_us) {
+      congestion_(controller(env.options), env.options.mss()) {
   PENSTOCK_ASSERT(now.count_us() >= 0);
   stamp_origin_ = start.stamp_origin ? *start.stamp_origin : Stamp32(env.rng.next32());
 }
@@ -77,17 +77,28 @@ void Session::close(CloseReason reason, Instant now) {
 }
 
 std::optional<Received> Session::poll_receive() {
+  const bool was_shut = receiver_.window(env_->options) == 0;
   auto received = receiver_.poll_receive(*env_);
-  if (receiver_.take_reopened()) probe_.owe_wins();
+  // The peer asks after a shut window seldom, so that it is told of the open one unasked.
+  if (was_shut && received) probe_.owe_wins();
   return received;
 }
 
 std::optional<Receivable> Session::receivable() const { return receiver_.receivable(env_->options); }
 
 std::optional<SessionEvent> Session::poll_event() {
-  if (std::exchange(proven_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::proven};
-  if (std::exchange(writable_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::writable};
-  if (std::exchange(closed_event_, false)) return SessionEvent{.kind = SessionEvent::Kind::closed, .reason = reason_};
+  if (proven_event_) {
+    proven_event_ = false;
+    return SessionEvent{.kind = SessionEvent::Kind::proven};
+  }
+  if (writable_event_) {
+    writable_event_ = false;
+    return SessionEvent{.kind = SessionEvent::Kind::writable};
+  }
+  if (closed_event_) {
+    closed_event_ = false;
+    return SessionEvent{.kind = SessionEvent::Kind::closed, .reason = reason_};
+  }
   return std::nullopt;
 }
 
@@ -231,7 +242,7 @@ Segment Session::payload_of(const Header& header, Segment& datagram, const Segme
 }
 
 void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
-  if (probe_.answered_by(header.sn, header.stamp)) return prove();
+  if (Probe::answers_ping(header.sn, header.stamp, sender_.una(), ping_stamp())) return prove();
   sender_.on_ack(round, header.sn, header.stamp, moment, rtt_, *env_);
   if (round.acked.proven) prove();
 }
@@ -298,7 +309,7 @@ void Session::write_unproven(OutDatagram& out, const Moment& moment) {
   if (out.size() != before) {
     probe_.forbid_ping();
   } else if (probe_.ping_allowed() && out.room() >= header_bytes) {
-    encode(probe_.make_ping(header, sender_.una(), env_->rng), out.header(header_bytes));
+    encode(probe_.make_ping(header, sender_.una(), ping_stamp()), out.header(header_bytes));
     ++env_->counters.proof_pings_sent;
   }
 }
@@ -321,7 +332,8 @@ void Session::finish(CloseReason reason) {
 }
 
 void Session::prove() {
-  if (std::exchange(proven_, true)) return;
+  if (proven_) return;
+  proven_ = true;
   proven_event_ = true;
   probe_.forbid_ping();
 }

@@ -116,25 +116,28 @@ class Session {
   void finish(CloseReason reason);
   void prove();
   Moment moment_at(Instant now) const { return Moment::at(now, stamp_origin_); }
+  // As far from the stamps of our transmissions as can be: 24 days of the clock.
+  Stamp32 ping_stamp() const { return stamp_origin_ + 0x8000'0000; }
 
+  // The members stand in an order that leaves no padding between them: an idle session is these bytes and nothing else.
   Environment* env_;
+  // Closing: when lingering ends. Open: when a send refused for memory may be retried.
+  Instant deadline_ = Instant::never();
+  [[no_unique_address]] Sender sender_;
+  CloseReason reason_ = CloseReason::service;
+  Phase phase_ : 2 = Phase::open;
+  bool proven_ : 1;
+  bool proven_event_ : 1 = false;
+  bool writable_event_ : 1 = false;
+  bool closed_event_ : 1 = false;
   std::uint32_t conv_;
   Stamp32 stamp_origin_;  // secret: makes the echo of a stamp proof of receipt
-  Instant deadline_ =
-      Instant::never();  // closing: when lingering ends; open: when a send refused for memory may be retried
-  Sender sender_;
-  Receiver receiver_;
-  AckList acks_;
-  Probe probe_;
+  [[no_unique_address]] Receiver receiver_;
+  [[no_unique_address]] AckList acks_;
+  [[no_unique_address]] Probe probe_;
   Rtt rtt_;
   Congestion congestion_;
-  Phase phase_ = Phase::open;
-  CloseReason reason_ = CloseReason::service;
-  bool proven_;
-  bool proven_event_ = false;
-  bool writable_event_ = false;
-  bool closed_event_ = false;
 };
-static_assert(sizeof(Session) <= 256);
+static_assert(sizeof(Session) <= 192);
 
 }  // namespace penstock::kcp

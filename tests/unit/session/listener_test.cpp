@@ -225,3 +225,16 @@ TEST_CASE("closing more than was opened is our own mistake", "[listener]") {
   CHECK(test::aborts([&] { l.table[0].on_closed(CloseReason::idle, true, host(1)); }));
   CHECK(test::aborts([&] { l.table[0].on_proven(); }));
 }
+
+TEST_CASE("a listener that any prefix may fill counts none", "[listener]") {
+  ListenerConfig config = config_of(4000);
+  config.half_open_max = 4;
+  config.per_prefix_max = 4;
+  Listeners l({config});
+  Listener& listener = l.table[0];
+  for (int i = 0; i < 4; ++i) CHECK(listener.admit(host(1)) == std::nullopt);
+  CHECK(listener.admit(host(1)) == DropReason::listener_full);
+  CHECK(l.quota.prefix_count() == 0);
+  for (int i = 0; i < 4; ++i) listener.on_closed(CloseReason::idle, true, host(1));
+  CHECK(listener.sessions() == 0);
+}

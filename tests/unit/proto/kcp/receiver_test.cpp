@@ -96,19 +96,6 @@ TEST_CASE("the window begins at the next segment to be handed out") {
   CHECK(bench.window() == 128);
 }
 
-TEST_CASE("a window that was shut is announced once when the service opens it") {
-  // rule: 4.A window-reopened-wins
-  Bench bench;
-  for (std::uint32_t sn = 0; sn < 128; ++sn) REQUIRE(bench.store(sn, "x"));
-  CHECK(bench.window() == 0);
-  CHECK(!bench.receiver.take_reopened());
-  REQUIRE(bench.receiver.poll_receive(bench.world.env));
-  CHECK(bench.receiver.take_reopened());
-  CHECK(!bench.receiver.take_reopened());
-  bench.receive();
-  CHECK(!bench.receiver.take_reopened());
-}
-
 TEST_CASE("a message comes out only when it is whole") {
   // rule: 4.A message-whole-only
   Bench bench;

@@ -244,6 +244,7 @@ TEST_CASE("a reordered old datagram does not shut the window") {
 }
 
 TEST_CASE("a service that opens a window that was shut volunteers a WINS") {
+  // rule: 4.A window-reopened-wins
   Bench bench;
   for (std::uint32_t sn = 0; sn < 128; ++sn) REQUIRE(bench.deliver(wire({push(sn, "x")})) == Refusal::none);
   for (const Parsed& segment : bench.sent()) CHECK(segment.header.window == 0);
