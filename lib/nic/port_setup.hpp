@@ -58,7 +58,7 @@ struct PortReport {
   bool tx_udp_checksum = false;
   bool links_payload = false;
   bool rss = false;
-  bool link_interrupt = false;     // link changes come by interrupt; otherwise DpdkPort::poll_link() must be called
+  bool link_interrupt = false;     // link changes come by interrupt, and sooner than by DpdkPort::poll_link()
   std::vector<std::string> notes;  // what the port cannot do or does otherwise, a sentence each
 };
 

@@ -69,7 +69,8 @@ void Keeper::follow_signals(Instant now) {
 void Keeper::look_at_links() {
   link_was_up_.resize(ports_.size(), true);
   for (std::size_t i = 0; i < ports_.size(); ++i) {
-    if (!ports_[i]->report().link_interrupt) ports_[i]->poll_link();
+    // Even where an interrupt tells of changes: net_tap takes the interrupt and then calls nobody.
+    ports_[i]->poll_link();
     const bool up = ports_[i]->link_up();
     if (up == link_was_up_[i]) continue;
     link_was_up_[i] = up;

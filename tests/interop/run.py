@@ -12,6 +12,7 @@ Configurations and logs stay in build/interop/.
 import argparse
 import dataclasses
 import sys
+import threading
 import time
 
 from lab import Interrupted, Lab, LabError, raise_on_signals
@@ -38,6 +39,7 @@ class Case:
     partial_checksums: bool = False  # the client's interface keeps tx offload
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
+    flap: bool = False               # the port's link goes down and up under way
     sessions: int = 40
     messages: int = 12
 
@@ -56,6 +58,8 @@ CASES = basic_cases() + [
     Case("af_packet-two-workers-stream", workers=2, sessions=80, mode="stream"),
     Case("tap-message", kind="tap"),
     Case("tap-stream", kind="tap", mode="stream"),
+    # IPv4 only: the kernel takes the client's IPv6 address away with the link.
+    Case("tap-link-flap", kind="tap", v6=False, flap=True, sessions=20, messages=200),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
@@ -83,17 +87,52 @@ def run_case(case, binary, hugepages):
                         port_settings=port_settings,
                         listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay)])
         server.start()
+        flapper = Flapper(lab, server) if case.flap else None
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
             mode=case.mode, nodelay=case.nodelay, run_ms=60000,
             stall_ms=30000 if case.served else 3000)
         server.check_alive()
+        if flapper:
+            flapper.check()
         check = check_served if case.served else check_refused
         shown = check(case, server, result)
         status = server.stop()
         require(status == 0, f"penstock ended with status {status};\n{server.log_tail()}")
         return shown
+
+
+class Flapper:
+    """Takes the port's link down a second after the start, and up again when
+    penstock has noticed; in a thread of its own."""
+
+    def __init__(self, lab, server):
+        self.lab, self.server, self.fault = lab, server, None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            time.sleep(1)
+            for state in ("down", "up"):
+                self.lab.run_in(self.lab.client_ns, ["ip", "link", "set", self.lab.client_interface, state])
+                self._wait_for(f"link {state}")
+        except LabError as error:
+            self.fault = str(error)
+
+    def _wait_for(self, sentence):
+        deadline = time.monotonic() + 20
+        # At the start the link was reported up, too; only what comes after it counts.
+        while sentence not in self.server.log_text().rpartition("serving")[2]:
+            require(time.monotonic() < deadline, f"the log does not say '{sentence}'")
+            time.sleep(0.05)
+
+    def check(self):
+        """The client outlived the flap, so that what it got came around it."""
+        self.thread.join(1)
+        require(not self.thread.is_alive(), "the client had ended before the link was up again")
+        require(self.fault is None, self.fault)
 
 
 def check_served(case, server, result):
