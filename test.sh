@@ -64,7 +64,7 @@ parse() {
 
 install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
-        libcli11-dev libtomlplusplus-dev pkg-config ethtool iproute2 ccache clang-format-14 shellcheck git)
+        libcli11-dev libtomlplusplus-dev pkg-config ethtool iproute2 ccache clang-format-14 shellcheck git valgrind)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.

@@ -1,0 +1,142 @@
+// penstock-bench: measures Penstock's parts, by the clock and in instructions, and tells which targets are met.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "bench/counting.hpp"
+#include "bench/figure.hpp"
+#include "bench/part.hpp"
+
+namespace {
+
+using namespace penstock::bench;
+
+constexpr int exit_bad_arguments = 2;
+
+struct Request {
+  std::vector<std::string> names;
+  std::string counted;  // the part to run as a child under callgrind
+  Scale scale;
+  std::uint32_t repeats = 7;
+  bool json = false;
+  bool clock = true;
+  bool count = true;
+  bool functions = false;
+};
+
+int refuse(const std::string& sentence) {
+  fmt::print(stderr, "penstock-bench: {}\n", sentence);
+  return exit_bad_arguments;
+}
+
+int list() {
+  for (const std::string_view id : target_ids()) {
+    fmt::print("{:<18} the parts", id);
+    for (const Part* part : parts_of(id)) fmt::print(" {}", part->name);
+    fmt::print("\n");
+  }
+  for (const Part& part : all_parts()) fmt::print("{:<18} {}\n", part.name, part.what);
+  return 0;
+}
+
+// A name is that of a part or of a target; nullptr stands for a name that is neither.
+std::vector<const Part*> parts_named(const std::string& name) {
+  std::vector<const Part*> parts = parts_of(name);
+  if (parts.empty()) parts.push_back(find_part(name));
+  return parts;
+}
+
+void print(const Result& result, const Request& request) {
+  for (const Figure& figure : figures_of(std::span(&result, 1))) {
+    fmt::print("{}\n", request.json ? json_of(figure) : text_of(figure));
+  }
+  if (!request.functions || request.json) return;
+  constexpr double worth_telling = 0.01;
+  for (const CountedReading& reading : by_label(result.counted)) {
+    if (reading.dump.label.starts_with("echo-")) fmt::print("{}", stages_of(reading));
+    fmt::print("{}", functions_of(reading, worth_telling));
+  }
+}
+
+int measure(const std::vector<const Part*>& parts, const Request& request) {
+  std::vector<Result> results;
+  for (const Part* part : parts) {
+    Result result{.part = part, .timed = {}, .counted = {}};
+    if (request.clock) {
+      Meter meter(request.repeats);
+      part->run(meter, request.scale);
+      result.timed = meter.readings();
+    }
+    if (request.count) {
+      auto counted = count(*part, request.scale);
+      if (!counted) {
+        fmt::print(stderr, "penstock-bench: {}\n", counted.error());
+        return 1;
+      }
+      result.counted = std::move(*counted);
+    }
+    print(result, request);
+    std::fflush(stdout);
+    results.push_back(std::move(result));
+  }
+  // What only several parts together tell comes last.
+  const auto all = figures_of(results);
+  for (const Figure& figure : all) {
+    if (figure.name != "kcp-trickle-flat") continue;
+    fmt::print("{}\n", request.json ? json_of(figure) : text_of(figure));
+  }
+  return 0;
+}
+
+int run(const Request& request) {
+  if (!request.counted.empty()) {
+    const Part* part = find_part(request.counted);
+    return part == nullptr ? refuse("--counted: there is no part '" + request.counted + "'")
+                           : run_counted(*part, request.scale);
+  }
+  if (request.names.empty()) return refuse("name what to measure, or 'list'");
+  if (request.names.size() == 1 && request.names.front() == "list") return list();
+  if (!request.clock && !request.count) return refuse("--no-clock and --no-count leave nothing to measure");
+  std::vector<const Part*> parts;
+  for (const std::string& name : request.names) {
+    for (const Part* part : parts_named(name)) {
+      if (part == nullptr) return refuse("there is nothing called '" + name + "' (see 'list')");
+      parts.push_back(part);
+    }
+  }
+  return measure(parts, request);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures Penstock's parts, by the clock and in instructions under valgrind.");
+  Request request;
+  bool no_clock = false;
+  bool no_count = false;
+  app.add_option("NAME", request.names, "'list', parts, or targets: T3, T4, T6");
+  app.add_flag("--json", request.json, "a line of JSON for each figure");
+  app.add_flag("--functions", request.functions, "where the instructions go, function by function");
+  app.add_flag("--quick", request.scale.quick, "fewer sessions, where that does not change the work for each");
+  app.add_flag("--no-clock", no_clock, "instructions only");
+  app.add_flag("--no-count", no_count, "nanoseconds only");
+  app.add_option("--repeats", request.repeats, "readings by the clock, of which the median counts")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--counted", request.counted)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return error.get_exit_code() == 0 ? app.exit(error) : refuse(error.what());
+  }
+  request.clock = !no_clock;
+  request.count = !no_count;
+  try {
+    return run(request);
+  } catch (const BenchError& error) {
+    fmt::print(stderr, "penstock-bench: {}\n", error.what());
+    return 1;
+  }
+}
