@@ -8,8 +8,8 @@
 #   --long         more simulated worlds and every planted fault: hours
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
-#                  tidy unit unit-asan sim sim-asan dpdk threads badinput
-#                  interop main planted
+#                  tidy unit unit-asan sim sim-asan dpdk threads speed
+#                  badinput interop main planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -18,7 +18,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads badinput interop main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput interop main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -193,6 +193,7 @@ part_sim-asan() {
 }
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }
+part_speed() { build_release && step speed 600 python3 tests/speed/run.py; }
 part_badinput() { build_release && step badinput 900 python3 tests/badinput/run.py build/app/penstock/penstock; }
 part_interop() {
     build_release || return 1

@@ -8,6 +8,7 @@
 
 #include "bench/counting.hpp"
 #include "bench/figure.hpp"
+#include "bench/machine.hpp"
 #include "bench/part.hpp"
 
 namespace {
@@ -62,6 +63,8 @@ void print(const Result& result, const Request& request) {
 }
 
 int measure(const std::vector<const Part*>& parts, const Request& request) {
+  const Machine machine = this_machine();
+  fmt::print("{}\n", request.json ? json_of(machine) : text_of(machine));
   std::vector<Result> results;
   for (const Part* part : parts) {
     Result result{.part = part, .timed = {}, .counted = {}};
