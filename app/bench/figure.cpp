@@ -132,11 +132,22 @@ void add_flatness(std::vector<Figure>& figures) {
   const auto wide = std::ranges::find(figures, "kcp-trickle-1024", &Figure::name);
   const auto narrow = std::ranges::find(figures, "kcp-trickle-32", &Figure::name);
   if (wide == figures.end() || narrow == figures.end() || wide->id.empty()) return;
-  Figure flat{.id = "T4", .name = "kcp-trickle-flat", .what = "trickle with window 1,024 against window 32"};
+  Figure flat{.id = "T4", .name = std::string(flatness_name), .what = "trickle with window 1,024 against window 32"};
   flat.value = wide->value / narrow->value;
   flat.unit = "ratio";
   flat.target = Target{flat_limit};
   figures.push_back(std::move(flat));
+}
+
+// The rivals that were measured as well stand beside what they were measured against.
+void add_rivals(std::vector<Figure>& figures) {
+  for (Figure& figure : figures) {
+    const std::string name = rival_of(figure.name);
+    const auto rival = std::ranges::find(figures, name, &Figure::name);
+    if (name.empty() || rival == figures.end() || rival->unit != figure.unit) continue;
+    figure.rival = name;
+    figure.rival_value = rival->value;
+  }
 }
 
 std::string target_text(const Target& target) { return fmt::format("{} {}", target.at_most ? "≤" : "≥", target.limit); }
@@ -187,14 +198,19 @@ std::vector<Figure> figures_of(std::span<const Result> results) {
     else add_plain(result, figures);
   }
   add_flatness(figures);
+  add_rivals(figures);
   return figures;
 }
 
 std::string text_of(const Figure& figure) {
-  std::string out = fmt::format("{:<3} {:<18} {:>9} {}", figure.id, figure.name, number(figure.value), figure.unit);
+  std::string out = fmt::format("{:<3} {:<19} {:>9} {}", figure.id, figure.name, number(figure.value), figure.unit);
   if (figure.target) {
     out += fmt::format(", target {}: {}", target_text(*figure.target),
                        figure.target->met_by(figure.value) ? "met" : "NOT met");
+  }
+  if (figure.rival_value) {
+    out += fmt::format("; {} {}: {:.2f} of it", figure.rival, number(*figure.rival_value),
+                       figure.value / *figure.rival_value);
   }
   if (figure.port) out += fmt::format("; port apart {}", number(*figure.port));
   if (figure.ns && *figure.ns != figure.value) out += fmt::format("; {} ns", number(*figure.ns));

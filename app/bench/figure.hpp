@@ -45,6 +45,10 @@ struct Figure {
 std::span<const std::string_view> target_ids();
 std::vector<const Part*> parts_of(std::string_view id);
 
+// The one figure that two parts make together.
+inline constexpr std::string_view flatness_name = "kcp-trickle-flat";
+
+// Figures in the order of their readings; a rival's value stands beside ours when both were measured in the same unit.
 std::vector<Figure> figures_of(std::span<const Result> results);
 
 // One line for people, one of JSON.

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct Request {
   bool clock = true;
   bool count = true;
   bool functions = false;
+  bool rivals = false;
 };
 
 int refuse(const std::string& sentence) {
@@ -50,46 +53,53 @@ std::vector<const Part*> parts_named(const std::string& name) {
   return parts;
 }
 
-void print(const Result& result, const Request& request) {
-  for (const Figure& figure : figures_of(std::span(&result, 1))) {
+void print(std::span<const Result> results, const Request& request) {
+  for (const Figure& figure : figures_of(results)) {
     fmt::print("{}\n", request.json ? json_of(figure) : text_of(figure));
   }
-  if (!request.functions || request.json) return;
-  constexpr double worth_telling = 0.01;
-  for (const CountedReading& reading : by_label(result.counted)) {
-    if (reading.dump.label.starts_with("echo-")) fmt::print("{}", stages_of(reading));
-    fmt::print("{}", functions_of(reading, worth_telling));
+  if (request.functions && !request.json) {
+    constexpr double worth_telling = 0.01;
+    for (const Result& result : results) {
+      for (const CountedReading& reading : by_label(result.counted)) {
+        if (reading.dump.label.starts_with("echo-")) fmt::print("{}", stages_of(reading));
+        fmt::print("{}", functions_of(reading, worth_telling));
+      }
+    }
   }
+  std::fflush(stdout);
 }
 
-int measure(const std::vector<const Part*>& parts, const Request& request) {
+// Throws BenchError.
+Result measure(const Part& part, const Request& request) {
+  Result result{.part = &part, .timed = {}, .counted = {}};
+  if (request.clock) {
+    Meter meter(request.repeats);
+    part.run(meter, request.scale);
+    result.timed = meter.readings();
+  }
+  if (request.count) {
+    auto counted = count(part, request.scale);
+    if (!counted) throw BenchError(counted.error());
+    result.counted = std::move(*counted);
+  }
+  return result;
+}
+
+int measure_all(const std::vector<const Part*>& parts, const Request& request) {
   const Machine machine = this_machine();
   fmt::print("{}\n", request.json ? json_of(machine) : text_of(machine));
   std::vector<Result> results;
   for (const Part* part : parts) {
-    Result result{.part = part, .timed = {}, .counted = {}};
-    if (request.clock) {
-      Meter meter(request.repeats);
-      part->run(meter, request.scale);
-      result.timed = meter.readings();
-    }
-    if (request.count) {
-      auto counted = count(*part, request.scale);
-      if (!counted) {
-        fmt::print(stderr, "penstock-bench: {}\n", counted.error());
-        return 1;
-      }
-      result.counted = std::move(*counted);
-    }
-    print(result, request);
-    std::fflush(stdout);
-    results.push_back(std::move(result));
+    std::vector<Result> pair;
+    pair.push_back(measure(*part, request));
+    const Part* rival = request.rivals ? find_part(rival_of(part->name)) : nullptr;
+    if (rival != nullptr) pair.push_back(measure(*rival, request));
+    print(pair, request);
+    std::ranges::move(pair, std::back_inserter(results));
   }
   // What only several parts together tell comes last.
-  const auto all = figures_of(results);
-  for (const Figure& figure : all) {
-    if (figure.name != "kcp-trickle-flat") continue;
-    fmt::print("{}\n", request.json ? json_of(figure) : text_of(figure));
+  for (const Figure& figure : figures_of(results)) {
+    if (figure.name == flatness_name) fmt::print("{}\n", request.json ? json_of(figure) : text_of(figure));
   }
   return 0;
 }
@@ -110,7 +120,7 @@ int run(const Request& request) {
       parts.push_back(part);
     }
   }
-  return measure(parts, request);
+  return measure_all(parts, request);
 }
 
 }  // namespace
@@ -123,6 +133,7 @@ int main(int argc, char** argv) {
   app.add_option("NAME", request.names, "'list', parts, or targets: T3, T4, T6");
   app.add_flag("--json", request.json, "a line of JSON for each figure");
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
+  app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");
   app.add_flag("--quick", request.scale.quick, "fewer sessions, where that does not change the work for each");
   app.add_flag("--no-clock", no_clock, "instructions only");
   app.add_flag("--no-count", no_count, "nanoseconds only");

@@ -36,6 +36,9 @@ inline void require(bool holds, const char* sentence) {
 std::span<const Part> all_parts();
 // nullptr when there is none of this name.
 const Part* find_part(std::string_view name);
+// What the rival of a part, or of one of its readings, is called; empty when it has none. ikcp is measured at the work of
+// our KCP machine, rte_hash at that of the flow table, rte_timer at that of the wheel.
+std::string rival_of(std::string_view name);
 
 // The parts, a file each.
 void run_echo_piggy(Meter& meter, const Scale& scale);
@@ -44,6 +47,16 @@ void run_kcp_batch_1376(Meter& meter, const Scale& scale);
 void run_kcp_batch_64(Meter& meter, const Scale& scale);
 void run_kcp_trickle_1024(Meter& meter, const Scale& scale);
 void run_kcp_trickle_32(Meter& meter, const Scale& scale);
+void run_kcp_echo(Meter& meter, const Scale& scale);
+void run_kcp_echo_100k(Meter& meter, const Scale& scale);
+void run_parse4(Meter& meter, const Scale& scale);
+void run_parse6(Meter& meter, const Scale& scale);
+void run_build4(Meter& meter, const Scale& scale);
+void run_build6(Meter& meter, const Scale& scale);
+void run_flow_find_1k(Meter& meter, const Scale& scale);
+void run_flow_find_1m(Meter& meter, const Scale& scale);
+void run_wheel_1k(Meter& meter, const Scale& scale);
+void run_wheel_1m(Meter& meter, const Scale& scale);
 void run_idle(Meter& meter, const Scale& scale);
 
 }  // namespace penstock::bench
