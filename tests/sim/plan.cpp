@@ -75,6 +75,8 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
   options.dead_link = gentle ? std::uint8_t{60} : static_cast<std::uint8_t>(rng.between(3, 30));
   if (gentle) options.stall_timeout_ms = options.linger_ms = 120'000;
+  Rng later = rng.child(1);
+  if (one_in(later, 4)) options.ack_delay_ms = draw(later, 1, 40);
   return options;
 }
 

@@ -24,6 +24,7 @@ std::optional<OptionFault> Options::validate() const {
       Range{"dead_link", dead_link, 2, 255, "dead_link must be 2 to 255 transmissions"},
       Range{"mtu", mtu, 50, 9000, "mtu must be 50 to 9000 bytes"},
       Range{"interval_ms", interval_ms, 10, 5000, "interval_ms must be 10 to 5000"},
+      Range{"ack_delay_ms", ack_delay_ms, 0, 1000, "ack_delay_ms must be 0 to 1000"},
       Range{"snd_wnd", snd_wnd, 1, window_max, "snd_wnd must be 1 to 32768 segments"},
       Range{"rcv_wnd", rcv_wnd, 1, window_max, "rcv_wnd must be 1 to 32768 segments"},
       Range{"send_queue_segments_max", send_queue_segments_max, 256, window_max,

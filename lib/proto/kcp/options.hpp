@@ -33,8 +33,9 @@ struct Options {
   std::uint8_t dead_link = 20;        // transmissions of one segment at which the link counts as dead, 2 … 255
   std::uint16_t mtu = 1400;           // bytes of a datagram without UDP, IP and envelope, 50 … 9000
   std::uint32_t interval_ms = 100;    // 10 … 5000; a term of the RTO only, since nothing here ticks
-  std::uint32_t snd_wnd = 32;         // segments in flight at most, 1 … 32,768
-  std::uint32_t rcv_wnd = 128;        // segments held at most, 1 … 32,768; below 128 it acts as 128, as in ikcp
+  std::uint32_t ack_delay_ms = 0;  // how long an owed ACK waits for data to ride on, 0 … 1000; 0: it leaves at once
+  std::uint32_t snd_wnd = 32;      // segments in flight at most, 1 … 32,768
+  std::uint32_t rcv_wnd = 128;     // segments held at most, 1 … 32,768; below 128 it acts as 128, as in ikcp
   std::uint32_t send_queue_segments_max = 256;  // segments that wait unsent, 256 … 32,768
   std::uint32_t rto_initial_ms = 200;           // before the first sample
   std::uint32_t rto_min_ms = 100;               // with nodelay 0

@@ -44,7 +44,9 @@ void Session::on_timeout(Instant now) {
   if (now >= deadline_) {
     deadline_ = Instant::never();
     if (phase_ == Phase::closing) return finish(reason_ == CloseReason::drained ? CloseReason::stopped : reason_);
-    writable_event_ = true;
+    acks_overdue_ = !acks_.empty();
+    if (retry_owed_) writable_event_ = true;
+    retry_owed_ = false;
   }
   if (!probe_.on_timeout(now, env_->options)) return finish(CloseReason::stalled);
   sender_.refresh(now);
@@ -54,10 +56,12 @@ SendResult Session::send(SegmentQueue& message, Instant now) {
   if (phase_ != Phase::open) return SendResult::closed;
   const SendResult result = sender_.send(message, *env_);
   if (result == SendResult::accepted) {
-    deadline_ = Instant::never();
+    if (acks_due() || acks_.empty()) deadline_ = Instant::never();
+    retry_owed_ = false;
     writable_event_ = false;
   } else if (result == SendResult::full && !sender_.wants_room()) {
-    deadline_ = now + memory_retry;
+    deadline_ = earlier(deadline_, now + memory_retry);
+    retry_owed_ = true;
   }
   probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
   return result;
@@ -126,7 +130,7 @@ bool Session::wants_transmit(Instant now) const {
   if (phase_ == Phase::closed) return false;
   if (sender_.wants_write(now, congestion_, env_->options)) return true;
   if (!proven_) return probe_.ping_allowed() || probe_.answer_owed();
-  return !acks_.empty() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
+  return acks_due() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
 }
 
 bool Session::idle() const {
@@ -189,7 +193,7 @@ Refusal Session::apply(Segment datagram, const Moment& moment) {
     if (header.command == Command::ack) {
       on_ack(round, header, moment);
     } else if (header.command == Command::push) {
-      const Refusal push = take_push(header, datagram, reader);
+      const Refusal push = take_push(header, datagram, reader, moment.now);
       took_data |= push == Refusal::none;
       if (refused == Refusal::none) refused = push;
     } else if (header.command == Command::wask) {
@@ -201,7 +205,7 @@ Refusal Session::apply(Segment datagram, const Moment& moment) {
   return took_data ? Refusal::none : refused;
 }
 
-Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader) {
+Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
   Counters& counters = env_->counters;
   const Receiver::Place place = receiver_.place_of(header.sn, env_->options);
   if (place == Receiver::Place::beyond) {
@@ -228,6 +232,7 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
     }
   }
   if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++counters.acks_left_out;
+  if (env_->options.ack_delay_ms != 0) put_off_acks(now);
   probe_.allow_ping();
   return Refusal::none;
 }
@@ -257,7 +262,22 @@ Header Session::common_header() const {
   return header;
 }
 
+// The wait is that of the oldest ACK: what comes later leaves with it.
+void Session::put_off_acks(Instant now) {
+  if (phase_ != Phase::open || acks_.count() != 1 || acks_overdue_) return;
+  deadline_ = earlier(deadline_, now + Duration::ms(env_->options.ack_delay_ms));
+}
+
+// A closing session has no data left to wait for, and what fills a datagram has nothing to gain by waiting.
+bool Session::acks_due() const {
+  if (acks_.empty()) return false;
+  const Options& options = env_->options;
+  if (options.ack_delay_ms == 0 || acks_overdue_ || phase_ != Phase::open) return true;
+  return (acks_.count() + 1) * header_bytes > options.mtu;
+}
+
 void Session::write_in_order(OutDatagram& out, const Moment& moment) {
+  if (!acks_.empty() && !acks_due() && !wants_transmit(moment.now)) return;
   write_acks(out);
   write_window_commands(out);
   sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
@@ -279,6 +299,9 @@ void Session::write_acks(OutDatagram& out) {
     encode(header, out.header(header_bytes));
     ++env_->counters.acks_sent;
   }
+  if (env_->options.ack_delay_ms == 0 || !acks_.empty()) return;
+  acks_overdue_ = false;
+  if (phase_ == Phase::open && !retry_owed_) deadline_ = Instant::never();
 }
 
 void Session::write_window_commands(OutDatagram& out) {

@@ -102,9 +102,11 @@ class Session {
 
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   Refusal apply(Segment datagram, const Moment& moment);
-  Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader);
+  Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
+  void put_off_acks(Instant now);
+  bool acks_due() const;
   Header common_header() const;
   void write_answer(OutDatagram& out, const Header& common);
   void write_acks(OutDatagram& out);
@@ -121,7 +123,8 @@ class Session {
 
   // The members stand in an order that leaves no padding between them: an idle session is these bytes and nothing else.
   Environment* env_;
-  // Closing: when lingering ends. Open: when a send refused for memory may be retried.
+  // Closing: when lingering ends. Open: when ACKs that wait for data leave alone, or a send refused for memory may be
+  // retried, whichever comes first.
   Instant deadline_ = Instant::never();
   [[no_unique_address]] Sender sender_;
   CloseReason reason_ = CloseReason::service;
@@ -130,6 +133,8 @@ class Session {
   bool proven_event_ : 1 = false;
   bool writable_event_ : 1 = false;
   bool closed_event_ : 1 = false;
+  bool retry_owed_ : 1 = false;    // a send was refused for memory: `writable` follows at deadline_
+  bool acks_overdue_ : 1 = false;  // owed ACKs have waited long enough
   std::uint32_t conv_;
   Stamp32 stamp_origin_;  // secret: makes the echo of a stamp proof of receipt
   [[no_unique_address]] Receiver receiver_;

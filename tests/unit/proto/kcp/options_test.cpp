@@ -30,6 +30,7 @@ TEST_CASE("the defaults are those of ikcp 1.7") {
   CHECK(options.mtu == 1400);
   CHECK(options.mss() == 1376);
   CHECK(options.interval_ms == 100);
+  CHECK(options.ack_delay_ms == 0);
   CHECK(options.dead_link == 20);
   CHECK(options.rto_initial_ms == 200);
   CHECK(options.rto_floor_ms() == 100);
@@ -66,6 +67,8 @@ TEST_CASE("each field is bounded under its own name") {
   CHECK(fault_of(&Options::interval_ms, 10) == "");
   CHECK(fault_of(&Options::interval_ms, 5000) == "");
   CHECK(fault_of(&Options::interval_ms, 5001) == "interval_ms");
+  CHECK(fault_of(&Options::ack_delay_ms, 1000) == "");
+  CHECK(fault_of(&Options::ack_delay_ms, 1001) == "ack_delay_ms");
   CHECK(fault_of(&Options::snd_wnd, 0) == "snd_wnd");
   CHECK(fault_of(&Options::snd_wnd, 1) == "");
   CHECK(fault_of(&Options::snd_wnd, 32'768) == "");

@@ -25,6 +25,9 @@ Options drawn_options(Rng& rng, bool stream) {
   options.snd_wnd = static_cast<std::uint32_t>(1 + rng.below(rng.below(4) == 0 ? 1024 : 64));
   options.rcv_wnd = static_cast<std::uint32_t>(1 + rng.below(rng.below(4) == 0 ? 1024 : 256));
   options.stall_timeout_ms = 3'600'000;
+  // From a child, so that the scenarios of before stay what they were.
+  Rng later = rng.child(options.mtu);
+  if (later.below(3) == 0) options.ack_delay_ms = static_cast<std::uint32_t>(1 + later.below(40));
   return options;
 }
 
