@@ -7,13 +7,15 @@ namespace penstock {
 
 namespace {
 
-// The way from a listener to `remote`. Answers must come back to that very listener: it leaves from the listener's own
-// address if it has one, and no other listener may stand before it there.
-std::optional<net::Path> path_of(World& world, const Listener& listener, const net::Endpoint& remote) {
-  auto path = world.stack.path_to(remote, listener.config().port);
+// The way from a listener to the request's remote. Answers must come back to that very listener: it leaves from the
+// address asked for, else from the listener's own if it has one, and no other listener may stand before it there.
+std::optional<net::Path> path_of(World& world, const Listener& listener, const OpenRequest& request) {
+  auto path = world.stack.path_to(request.remote, listener.config().port);
   if (!path) return std::nullopt;
-  if (const auto& own = listener.config().address) {
-    if (own->is_v4() != remote.address.is_v4() || !world.stack.owns(path->interface, *own)) return std::nullopt;
+  const auto& own = request.local ? request.local : listener.config().address;
+  if (own) {
+    const bool same_family = own->is_v4() == request.remote.address.is_v4();
+    if (!same_family || !world.stack.owns(path->interface, *own)) return std::nullopt;
     path->local.address = *own;
   }
   if (world.listeners.find(path->local) != &listener) return std::nullopt;
@@ -69,7 +71,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
   PENSTOCK_ASSERT(request.listener < world.listeners.count());
   Listener& listener = world.listeners[static_cast<std::uint16_t>(request.listener)];
   const SessionKeyMode mode = listener.config().key_mode;
-  const auto path = path_of(world, listener, request.remote);
+  const auto path = path_of(world, listener, request);
   if (!path || world.draining) return std::nullopt;
   if (world.config.workers > 1 &&
       world.ownership[world.port_of(*path)].owner(*path, mode, request.conv) != world.index) {

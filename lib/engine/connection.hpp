@@ -57,6 +57,7 @@ struct OpenRequest {
   std::uint32_t listener = 0;  // its index
   net::Endpoint remote;
   std::uint32_t conv = 0;
+  std::optional<net::IpAddress> local;  // which of our addresses it leaves from; without, the stack's choice
 };
 
 class Connections {
@@ -64,8 +65,8 @@ class Connections {
   explicit Connections(Worker& worker) : worker_(worker) {}
 
   Connection get(SessionId id);
-  // Begins a session toward `request.remote`; its first event is `opened`. Nothing when there is no route or no room, or
-  // the 4-tuple's answers would reach another worker or another listener.
+  // Begins a session toward `request.remote`; its first event is `opened`. Nothing when there is no route or no room,
+  // `request.local` is not ours there, or the 4-tuple's answers would reach another worker or another listener.
   std::optional<SessionId> open(const OpenRequest& request, Instant now);
 
   SegmentQueue make_message();

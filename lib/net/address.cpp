@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/assert.hpp"
+
 namespace penstock::net {
 
 namespace {
@@ -157,6 +159,23 @@ bool Prefix::contains(const IpAddress& other) const {
   if (bits % 8 == 0) return true;
   const auto mask = static_cast<std::uint8_t>(0xff00u >> (bits % 8));
   return ((address.bytes()[whole] ^ other.bytes()[whole]) & mask) == 0;
+}
+
+PrefixMask PrefixMask::of(const Prefix& prefix) {
+  std::array<std::uint8_t, 16> mask{};
+  const std::size_t bits = prefix.address.is_v4() ? 96u + prefix.length : prefix.length;
+  PENSTOCK_ASSERT(bits <= 128);
+  for (std::size_t bit = 0; bit < bits; ++bit) mask[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
+  PrefixMask made;
+  made.mask = std::bit_cast<std::array<std::uint64_t, 2>>(mask);
+  const auto words = prefix.address.words();
+  made.value = {words[0] & made.mask[0], words[1] & made.mask[1]};
+  return made;
+}
+
+IpAddress PrefixMask::last() const {
+  const std::array<std::uint64_t, 2> words{value[0] | ~mask[0], value[1] | ~mask[1]};
+  return IpAddress::v6(std::bit_cast<std::array<std::uint8_t, 16>>(words));
 }
 
 std::optional<MacAddress> parse_mac(std::string_view text) {

@@ -99,6 +99,19 @@ struct Prefix {
   constexpr auto operator<=>(const Prefix&) const = default;
 };
 
+// A prefix ready for many questions: two masks and two compares each. IPv4 prefixes hold mapped addresses only; an IPv6
+// prefix shorter than 96 bits that begins with zeros would hold them too, so whoever makes one keeps the families apart.
+struct PrefixMask {
+  std::array<std::uint64_t, 2> mask{};
+  std::array<std::uint64_t, 2> value{};
+  static PrefixMask of(const Prefix& prefix);
+  constexpr bool holds(const std::array<std::uint64_t, 2>& words) const {
+    return (((words[0] & mask[0]) ^ value[0]) | ((words[1] & mask[1]) ^ value[1])) == 0;
+  }
+  // The last address of the prefix.
+  IpAddress last() const;
+};
+
 // The VLAN ids a frame carries, outermost first: none, one (802.1Q) or two (802.1ad).
 struct TagStack {
   std::uint16_t count = 0;

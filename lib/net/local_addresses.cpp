@@ -16,6 +16,12 @@ std::size_t entries_max(std::span<const InterfaceConfig> interfaces) {
   return count;
 }
 
+std::size_t prefix_count(std::span<const InterfaceConfig> interfaces) {
+  std::size_t count = 0;
+  for (const InterfaceConfig& interface : interfaces) count += interface.local_prefixes.size();
+  return count;
+}
+
 std::size_t bucket_count(std::size_t entries) { return std::bit_ceil(4 * entries + 1); }
 
 IpAddress directed_broadcast(const Prefix& prefix) {
@@ -27,7 +33,8 @@ IpAddress directed_broadcast(const Prefix& prefix) {
 }  // namespace
 
 LocalAddresses::LocalAddresses(Arena& arena, std::span<const InterfaceConfig> interfaces, bool announces)
-    : entries_(arena.make<LocalAddress>(entries_max(interfaces))),
+    : local_prefixes_(arena.make<LocalPrefix>(prefix_count(interfaces))),
+      entries_(arena.make<LocalAddress>(entries_max(interfaces))),
       buckets_(arena.make<std::uint32_t>(bucket_count(entries_.size()))),
       announces_(announces) {
   for (std::uint16_t i = 0; i < interfaces.size(); ++i) {
@@ -41,6 +48,10 @@ LocalAddresses::LocalAddresses(Arena& arena, std::span<const InterfaceConfig> in
     }
   }
   own_count_ = count_;
+  std::size_t place = 0;
+  for (std::uint16_t i = 0; i < interfaces.size(); ++i) {
+    for (const Prefix& prefix : interfaces[i].local_prefixes) local_prefixes_[place++] = {PrefixMask::of(prefix), i};
+  }
   for (std::uint16_t i = 0; i < interfaces.size(); ++i) {
     LocalAddress other;
     other.interface = i;
@@ -61,7 +72,8 @@ LocalAddresses::LocalAddresses(Arena& arena, std::span<const InterfaceConfig> in
 
 std::size_t LocalAddresses::cost(std::span<const InterfaceConfig> interfaces) {
   const std::size_t entries = entries_max(interfaces);
-  return Arena::cost<LocalAddress>(entries) + Arena::cost<std::uint32_t>(bucket_count(entries));
+  return Arena::cost<LocalPrefix>(prefix_count(interfaces)) + Arena::cost<LocalAddress>(entries) +
+         Arena::cost<std::uint32_t>(bucket_count(entries));
 }
 
 const LocalAddress* LocalAddresses::find(std::uint16_t interface, const IpAddress& address) const {
@@ -69,8 +81,9 @@ const LocalAddress* LocalAddresses::find(std::uint16_t interface, const IpAddres
 }
 
 bool LocalAddresses::usable_further(std::uint16_t interface, const IpAddress& address) const {
-  const LocalAddress* own = find_own(interface, address);
-  return own != nullptr && own->state == AddressState::preferred;
+  const LocalAddress* entry = find_entry(interface, address);
+  if (entry == nullptr) return in_local_prefix(interface, address);
+  return entry->kind == AddressKind::own && entry->state == AddressState::preferred;
 }
 
 bool LocalAddresses::forbidden_from(std::size_t bucket, std::uint16_t interface, const IpAddress& address) const {

@@ -2,6 +2,7 @@
 //
 // One hash table for all interfaces of a stack, filled at construction and fixed from then on, so that each packet's
 // addresses are judged in two look-ups however many addresses there are. Strangers cannot add to it, so the hash has no key.
+// What no entry names may still lie in a local prefix: a few compares, none where there are no such prefixes.
 //
 // It also runs each own address through its life when a link comes up: IPv6 duplicate address detection (RFC 4862, 5.4: one
 // probe, one second) and two announcements a second apart (RFC 5227, 2.3; RFC 4861, 7.2.6). What has to be sent is *owed*
@@ -58,19 +59,25 @@ class LocalAddresses {
   const LocalAddress* find(std::uint16_t interface, const IpAddress& address) const;
   // True when every own address is in use, so that nobody need ask for one of them.
   bool all_usable() const { return all_usable_; }
-  // True for an own address in use.
+  // True for an own address in use, and for every address of a local prefix.
   bool usable(std::uint16_t interface, const IpAddress& address) const {
     const std::uint32_t at = buckets_[bucket_of(address)];
-    if (at == 0) return false;
+    if (at == 0) return in_local_prefix(interface, address);
     const LocalAddress& entry = entries_[at - 1];
     if (entry.address != address || entry.interface != interface) return usable_further(interface, address);
     return entry.kind == AddressKind::own && entry.state == AddressState::preferred;
+  }
+  // True for an own address in use that neighbours may ask the link for; the peers find a local prefix by their routes.
+  bool answers_for(std::uint16_t interface, const IpAddress& address) const {
+    const LocalAddress* own = find_own(interface, address);
+    return own != nullptr && own->state == AddressState::preferred;
   }
   // True when a packet that arrives on `interface` must not come from `address`: it is ours on some interface, or the
   // link's broadcast address.
   bool forbidden_source(std::uint16_t interface, const IpAddress& address) const {
     const std::size_t bucket = bucket_of(address);
-    return buckets_[bucket] != 0 && forbidden_from(bucket, interface, address);
+    if (buckets_[bucket] != 0 && forbidden_from(bucket, interface, address)) return true;
+    return !local_prefixes_.empty() && in_local_prefix(any_interface, address);
   }
   // An own address in use from which to reach `target` on `interface`: one whose prefix holds it, else one of the same
   // scope, else any of the family.
@@ -99,6 +106,14 @@ class LocalAddresses {
     const std::uint64_t mixed = (halves[0] ^ std::rotl(halves[1], 29)) * 0x9e3779b97f4a7c15u;
     return static_cast<std::size_t>(mixed >> 32) & (buckets_.size() - 1);
   }
+  static constexpr std::uint32_t any_interface = ~0u;
+  bool in_local_prefix(std::uint32_t interface, const IpAddress& address) const {
+    const auto words = address.words();
+    for (const LocalPrefix& prefix : local_prefixes_) {
+      if (prefix.prefix.holds(words) && (interface == any_interface || interface == prefix.interface)) return true;
+    }
+    return false;
+  }
   // What the look-ups do when the first bucket does not decide.
   bool usable_further(std::uint16_t interface, const IpAddress& address) const;
   bool forbidden_from(std::size_t bucket, std::uint16_t interface, const IpAddress& address) const;
@@ -107,6 +122,12 @@ class LocalAddresses {
   void step(LocalAddress& entry, Instant now);
   void refresh();
 
+  struct LocalPrefix {
+    PrefixMask prefix;
+    std::uint32_t interface = 0;
+  };
+
+  std::span<LocalPrefix> local_prefixes_;
   std::span<LocalAddress> entries_;   // own addresses first, in the order of the configuration
   std::span<std::uint32_t> buckets_;  // entry index + 1, or 0; linear probing, at most a quarter full
   std::uint32_t count_ = 0;

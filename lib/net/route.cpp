@@ -1,7 +1,6 @@
 #include "net/route.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace penstock::net {
 
@@ -48,29 +47,15 @@ bool RouteTable::on_link(std::uint16_t interface, const IpAddress& address) cons
                      [&](const Row& row) { return row.direct && row.holds(words); });
 }
 
-RouteTable::Row RouteTable::row_of(const Prefix& prefix, const IpAddress& via, bool direct) {
-  std::array<std::uint8_t, 16> mask{};
-  const std::size_t bits = prefix.address.is_v4() ? 96u + prefix.length : prefix.length;
-  PENSTOCK_ASSERT(bits <= 128);
-  for (std::size_t bit = 0; bit < bits; ++bit) mask[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
-  Row row;
-  row.mask = std::bit_cast<std::array<std::uint64_t, 2>>(mask);
-  const auto words = prefix.address.words();
-  row.value = {words[0] & row.mask[0], words[1] & row.mask[1]};
-  row.via = via;
-  row.direct = direct;
-  row.length = prefix.length;
-  return row;
-}
-
 void RouteTable::add_family(const InterfaceConfig& interface, bool v4) {
   const std::uint32_t first = count_;
   for (const Prefix& prefix : interface.addresses) {
-    if (prefix.address.is_v4() == v4) rows_[count_++] = row_of(prefix, {}, true);
+    if (prefix.address.is_v4() == v4) rows_[count_++] = {PrefixMask::of(prefix), {}, true, prefix.length};
   }
-  if (!v4 && count_ > first) rows_[count_++] = row_of(link_local_prefix, {}, true);
+  if (!v4 && count_ > first) rows_[count_++] = {PrefixMask::of(link_local_prefix), {}, true, link_local_prefix.length};
   for (const Route& route : interface.routes) {
-    if (route.prefix.address.is_v4() == v4) rows_[count_++] = row_of(route.prefix, route.via, false);
+    if (route.prefix.address.is_v4() == v4)
+      rows_[count_++] = {PrefixMask::of(route.prefix), route.via, false, route.prefix.length};
   }
   // Insertion sort keeps rows of equal length in order and takes no memory; std::stable_sort may.
   for (std::uint32_t i = first; i < count_; ++i) {

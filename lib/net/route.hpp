@@ -43,14 +43,11 @@ class RouteTable {
 
  private:
   struct Row {
-    std::array<std::uint64_t, 2> mask{};
-    std::array<std::uint64_t, 2> value{};
+    PrefixMask prefix;
     IpAddress via;
     bool direct = false;
     std::uint8_t length = 0;
-    bool holds(const std::array<std::uint64_t, 2>& words) const {
-      return (((words[0] & mask[0]) ^ value[0]) | ((words[1] & mask[1]) ^ value[1])) == 0;
-    }
+    bool holds(const std::array<std::uint64_t, 2>& words) const { return prefix.holds(words); }
   };
   // Rows of one interface, longest first.
   struct Range {
@@ -58,7 +55,6 @@ class RouteTable {
     std::uint32_t v6_first = 0;
     std::uint32_t end = 0;
   };
-  static Row row_of(const Prefix& prefix, const IpAddress& via, bool direct);
   void add_family(const InterfaceConfig& interface, bool v4);
   std::span<const Row> rows(std::uint16_t interface, bool v4) const {
     PENSTOCK_ASSERT(interface < ranges_.size());

@@ -41,6 +41,9 @@ struct InterfaceConfig {
   MacAddress mac;
   std::vector<Prefix> addresses;  // own addresses with the length of their on-link prefix
   std::vector<Route> routes;      // static routes; gateways are routes of length 0
+  // Every address in these is ours, too, from the start. Nobody asks the link for them and nothing announces them: the
+  // peers route them to one of `addresses`.
+  std::vector<Prefix> local_prefixes;
 };
 
 struct StackConfig {
@@ -118,7 +121,7 @@ class Stack {
 
   // The way to `remote` from one of our addresses: picks interface and source address; nothing when there is no route.
   std::optional<Path> path_to(const Endpoint& remote, std::uint16_t local_port) const;
-  // True when `address` is ours on `interface` and passed duplicate address detection.
+  // True when `address` is ours on `interface`: it lies in a local prefix, or passed duplicate address detection.
   bool owns(std::uint16_t interface, const IpAddress& address) const;
   // Multicast MAC addresses that a port must let in for us (solicited-node groups, all-nodes).
   static std::vector<MacAddress> multicast_groups(const StackConfig& config, std::uint16_t port);

@@ -58,7 +58,7 @@ Parsed<Stack::Intake> Stack::Impl::take_arp(const Arrival& in) {
   if (!arp) return refused(arp.error());
   const bool sender_fits = fits_sender(in, *arp);
   const bool has_sender = !arp->sender.is_unspecified();
-  if (!addresses.usable(in.interface, arp->target)) {
+  if (!addresses.answers_for(in.interface, arp->target)) {
     // A neighbour that tells everybody of a new MAC address makes us ask, if we hold another.
     if (sender_fits && has_sender) neighbors.on_mention(in.interface, arp->sender, arp->sender_mac, false, in.now);
     return refused(DropReason::arp_not_for_us);

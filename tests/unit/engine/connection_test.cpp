@@ -330,3 +330,35 @@ TEST_CASE("a session that we begin leaves from its listener's address", "[connec
     CHECK(rig.worker().connections().open({.listener = 0, .remote = {client_ip(), 9000}, .conv = 1}, rig.now));
   }
 }
+
+TEST_CASE("a session begins from any address of a local prefix", "[connection]") {
+  NodeConfig node = small_node();
+  node.stack.interfaces[0].local_prefixes = {{net::IpAddress::v4(10, 128, 0, 0), 9}};
+  Rig rig(node);
+  Connections& connections = rig.worker().connections();
+  const auto open_from = [&](net::IpAddress local, net::Endpoint remote = {client_ip(), 9000}) {
+    return connections.open({.remote = remote, .conv = 5, .local = local}, rig.now);
+  };
+  std::vector<SessionId> ids;
+  for (std::uint8_t i = 0; i < 10; ++i) {
+    const auto local = net::IpAddress::v4(10, 200, 0, i);
+    const auto id = open_from(local);
+    REQUIRE(id);
+    CHECK(connections.get(*id).path().local == net::Endpoint{local, server_port});
+    ids.push_back(*id);
+  }
+  // Their answers come back to each of them.
+  Peer peer(rig, client_ip(), 5, 9000);
+  peer.server.address = net::IpAddress::v4(10, 200, 0, 7);
+  peer.send({1, 2});
+  rig.turn();
+  CHECK(rig.service().story(ids[7]) == "opened readable");
+  CHECK(rig.service().story(ids[6]) == "opened");
+  CHECK(rig.world().sessions.count() == 10);
+  // An own address will do as well; one that is not ours, taken, or of the other family will not.
+  CHECK(open_from(second_ip));
+  CHECK_FALSE(open_from(net::IpAddress::v4(10, 200, 0, 7)));
+  CHECK_FALSE(open_from(net::IpAddress::v4(10, 127, 0, 1)));
+  CHECK_FALSE(open_from(net::IpAddress::v4(10, 200, 1, 1), {client_ip6, 9000}));
+  CHECK_FALSE(open_from(server_ip6));
+}

@@ -110,3 +110,17 @@ TEST_CASE("endpoints print with brackets around IPv6", "[net][address]") {
   CHECK(to_string(Endpoint{*parse_ip("10.0.0.2"), 4000}) == "10.0.0.2:4000");
   CHECK(to_string(Endpoint{*parse_ip("fd77::2"), 65535}) == "[fd77::2]:65535");
 }
+
+TEST_CASE("a mask holds what its prefix contains, up to its last address", "[net][address]") {
+  const auto [text, last, beyond] =
+      GENERATE(table<const char*, const char*, const char*>({{"10.128.0.0/9", "10.255.255.255", "11.0.0.0"},
+                                                             {"10.0.0.7/32", "10.0.0.7", "10.0.0.8"},
+                                                             {"fd99::/64", "fd99::ffff:ffff:ffff:ffff", "fd99:0:0:1::"},
+                                                             {"fd99::8/125", "fd99::f", "fd99::10"}}));
+  const Prefix prefix = *parse_prefix(text);
+  const PrefixMask mask = PrefixMask::of(prefix);
+  CHECK(mask.holds(prefix.address.words()));
+  CHECK(mask.last() == *parse_ip(last));
+  CHECK(mask.holds(mask.last().words()));
+  CHECK_FALSE(mask.holds(parse_ip(beyond)->words()));
+}

@@ -210,3 +210,51 @@ TEST_CASE("the source is near the target", "[net][local]") {
   CHECK(source("fe80::1") == "fe80::2");
   CHECK_FALSE(locals.addresses.source_for(1, wire::ip("fd78::1")));
 }
+
+TEST_CASE("a local prefix is ours whole and at once, and the link hears nothing of it", "[net][local]") {
+  std::vector<InterfaceConfig> config = two_interfaces();
+  config[0].local_prefixes = {*parse_prefix("10.128.0.0/9"), *parse_prefix("fd99::/64")};
+  config[1].local_prefixes = {*parse_prefix("10.2.0.0/16")};
+  HeapMemory memory(LocalAddresses::cost(config));
+  Arena arena(memory.bytes());
+  LocalAddresses addresses(arena, config, true);
+  CHECK(arena.used_bytes() <= LocalAddresses::cost(config));
+  const auto usable = [&](std::uint16_t interface, std::string_view text) {
+    return addresses.usable(interface, wire::ip(text));
+  };
+  CHECK(usable(0, "10.128.0.0"));
+  CHECK(usable(0, "10.200.3.4"));
+  CHECK(usable(0, "10.255.255.255"));
+  CHECK(usable(0, "fd99::1:2:3:4"));
+  CHECK_FALSE(usable(0, "10.127.255.255"));
+  CHECK_FALSE(usable(0, "fd99:0:0:1::"));
+  CHECK_FALSE(usable(1, "10.200.3.4"));
+  CHECK(usable(1, "10.2.0.1"));
+  CHECK_FALSE(usable(0, "10.2.0.1"));
+  // Nobody may send from there, on whatever interface it comes in, and nobody is told where it is.
+  CHECK(addresses.forbidden_source(0, wire::ip("10.200.3.4")));
+  CHECK(addresses.forbidden_source(1, wire::ip("10.200.3.4")));
+  CHECK(addresses.forbidden_source(0, wire::ip("fd99::9")));
+  CHECK_FALSE(addresses.forbidden_source(0, wire::ip("10.127.0.1")));
+  CHECK_FALSE(addresses.answers_for(0, wire::ip("10.200.3.4")));
+  CHECK(addresses.answers_for(0, wire::ip("10.0.0.2")));
+  CHECK(addresses.find(0, wire::ip("10.200.3.4")) == nullptr);
+  CHECK(addresses.source_for(0, wire::ip("10.200.3.4")) == wire::ip("10.0.0.2"));
+  addresses.on_link(0, true, Instant::at_us(77));
+  int owed = 0;
+  for (; addresses.next_owed() != nullptr; ++owed) addresses.sent(Instant::at_us(77));
+  CHECK(owed == 3);
+}
+
+TEST_CASE("an address that is known by itself is judged by itself, inside a local prefix too", "[net][local]") {
+  std::vector<InterfaceConfig> config = two_interfaces();
+  config[0].local_prefixes = {*parse_prefix("10.0.0.0/8"), *parse_prefix("fd77::/16")};
+  HeapMemory memory(LocalAddresses::cost(config));
+  Arena arena(memory.bytes());
+  const LocalAddresses addresses(arena, config, true);
+  CHECK(addresses.usable(0, wire::ip("10.0.0.2")));
+  CHECK_FALSE(addresses.usable(0, wire::ip("10.0.0.255")));  // the link's broadcast
+  CHECK_FALSE(addresses.usable(0, wire::ip("fd77::2")));     // still tentative
+  // Whatever bucket an address falls into.
+  for (int i = 1; i < 255; ++i) CHECK(addresses.usable(0, IpAddress::v4(10, 9, 8, static_cast<std::uint8_t>(i))));
+}

@@ -345,3 +345,32 @@ TEST_CASE("answers that nobody fetches are bounded", "[net][intake]") {
   }
   CHECK(pool.whole());
 }
+
+TEST_CASE("what is routed to a local prefix is taken in and answered, but not asked for on the link", "[net][intake]") {
+  StackConfig config = rig_config();
+  config.interfaces[0].local_prefixes = {*parse_prefix("10.128.0.0/9"), *parse_prefix("fd99::/64")};
+  Rig rig(config);
+  rig.up();
+  const auto [from, to] =
+      GENERATE(table<const char*, const char*>({{"10.0.0.1", "10.130.1.2"}, {"fd77::1", "fd99::1:2"}}));
+  const wire::Ip routed{wire::ip(from), wire::ip(to)};
+  REQUIRE(rig.feed(wire::udp_frame(routed, {1})) == Intake::udp);
+  CHECK(rig.packet.path.local.address == routed.to);
+  Path back = rig.packet.path;
+  rig.done();
+  // The answer leaves from there.
+  CHECK(rig.send(back, {1}) != Stack::SendVerdict::dropped);
+  CHECK(rig.stack.owns(0, routed.to));
+  CHECK_FALSE(rig.stack.owns(1, routed.to));
+  const unsigned echo_request = routed.to.is_v4() ? 8 : 128;
+  CHECK(rig.feed(wire::icmp_frame(routed, wire::echo(echo_request, {1, 2}))) == Intake::handled);
+  // A stranger that claims to be one of us is refused.
+  const wire::Ip forged{routed.to, wire::ip(routed.to.is_v4() ? "10.0.0.2" : "fd77::2")};
+  rig.sent();
+  rig.refuses(wire::udp_frame(forged, {1}),
+              routed.to.is_v4() ? DropReason::ip4_bad_source : DropReason::ip6_bad_source);
+  if (routed.to.is_v4()) {
+    rig.refuses(wire::ethernet(0x0806, wire::arp(1, wire::them, wire::ip("10.0.0.1"), {}, routed.to)),
+                DropReason::arp_not_for_us);
+  }
+}
