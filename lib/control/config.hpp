@@ -60,6 +60,7 @@ struct InterfaceConfig {
   std::optional<net::IpAddress> gateway;   // default next hop for IPv4
   std::optional<net::IpAddress> gateway6;  // default next hop for IPv6
   std::vector<RouteConfig> routes;
+  std::vector<net::Prefix> local_prefixes;  // every address in them is ours; peers route them to one of `addresses`
 };
 
 enum class RxChecksum : std::uint8_t {
@@ -105,8 +106,10 @@ struct ListenerConfig {
   // 0: the RTO is at least 100 ms and doubles; 1: at least 30 ms, grows by half; 2: the same, by half of the measured RTO
   std::uint32_t nodelay = 0;
   std::uint32_t interval_ms = 100;  // flush interval the peer's RTO reckons with, 10 … 5,000
-  std::uint32_t resend = 0;         // later acknowledgements that trigger a fast retransmit, 0 … 255; 0 = never
-  bool nc = false;                  // no congestion control
+  std::uint32_t ack_delay_ms =
+      0;                     // how long an owed acknowledgement waits for data to ride on, 0 … 1,000; 0 = not at all
+  std::uint32_t resend = 0;  // later acknowledgements that trigger a fast retransmit, 0 … 255; 0 = never
+  bool nc = false;           // no congestion control
   Congestion congestion = Congestion::kcp;  // `none` whenever nc is true
   std::uint32_t snd_wnd = 32;               // segments, 1 … 32,768
   std::uint32_t rcv_wnd = 128;              // segments, 1 … 32,768

@@ -74,6 +74,22 @@ class Check {
     if (interface.gateway) check_next_hop(interface, "gateway", *interface.gateway);
     if (interface.gateway6) check_next_hop(interface, "gateway6", *interface.gateway6);
     for (std::size_t i = 0; i < interface.routes.size(); ++i) check_route(interface, i);
+    for (const net::Prefix& prefix : interface.local_prefixes) check_local_prefix(interface, prefix);
+  }
+
+  // The peers route it to an address of the same family; a route of ours into it would lead nowhere.
+  void check_local_prefix(const InterfaceConfig& interface, const net::Prefix& prefix) {
+    const bool v4 = prefix.address.is_v4();
+    const auto same_family = [&](const net::Prefix& own) { return own.address.is_v4() == v4; };
+    if (std::ranges::none_of(interface.addresses, same_family))
+      fail(interface, "local_prefixes",
+           fmt::format("{} needs an {} address of the interface that it is routed to", to_string(prefix),
+                       v4 ? "IPv4" : "IPv6"));
+    for (const RouteConfig& route : interface.routes) {
+      if (route.prefix.length > 0 && overlap(route.prefix, prefix))
+        fail(interface, "local_prefixes",
+             fmt::format("{} overlaps the route to {}", to_string(prefix), to_string(route.prefix)));
+    }
   }
 
   void check_route(const InterfaceConfig& interface, std::size_t index) {
@@ -113,6 +129,17 @@ class Check {
     for (const InterfaceConfig* interface : interfaces()) {
       for (const net::Prefix& prefix : interface->addresses) {
         for (const auto& [other, other_prefix] : seen) check_pair(*interface, prefix, *other, *other_prefix);
+        seen.emplace_back(interface, &prefix);
+      }
+    }
+    // A local prefix shares no address with any other prefix of the node.
+    for (const InterfaceConfig* interface : interfaces()) {
+      for (const net::Prefix& prefix : interface->local_prefixes) {
+        for (const auto& [other, other_prefix] : seen) {
+          if (overlap(prefix, *other_prefix))
+            fail(*interface, "local_prefixes",
+                 fmt::format("{} overlaps {}", to_string(prefix), to_string(*other_prefix)));
+        }
         seen.emplace_back(interface, &prefix);
       }
     }

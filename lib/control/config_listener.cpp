@@ -49,6 +49,7 @@ void read_place(TableReader& table, ListenerConfig& listener) {
 void read_kcp(TableReader& table, ListenerConfig& listener) {
   table.integer("nodelay", listener.nodelay, 0, 2);
   table.integer("interval_ms", listener.interval_ms, 10, 5'000);
+  table.integer("ack_delay_ms", listener.ack_delay_ms, 0, 1'000);
   table.integer("resend", listener.resend, 0, 255);
   table.flag("nc", listener.nc);
   table.integer("snd_wnd", listener.snd_wnd, 1, 32'768);

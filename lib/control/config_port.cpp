@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t addresses_per_interface_max = 64;
 constexpr std::size_t routes_per_interface_max = 256;
+constexpr std::size_t local_prefixes_per_interface_max = 16;
 constexpr std::size_t vlans_per_port_max = 64;
 constexpr std::size_t address_bytes_max = 64;
 constexpr std::size_t device_bytes_max = 63;  // RTE_ETH_NAME_MAX_LEN less its NUL
@@ -69,6 +70,18 @@ Verdict take_destination(std::string_view text, net::Prefix& into) {
   return std::nullopt;
 }
 
+// Every address of it must be able to be a host's.
+Verdict take_local_prefix(std::string_view text, std::vector<net::Prefix>& prefixes) {
+  const std::optional<net::Prefix> prefix = net::parse_prefix(text);
+  if (!prefix) return fmt::format("{} is no prefix, such as \"10.128.0.0/9\" or \"fd99::/64\"", in_quotes(text));
+  if (has_host_bits(*prefix)) return fmt::format("{} has bits set beyond its length", in_quotes(text));
+  if (!prefix->address.is_valid_source() || !net::PrefixMask::of(*prefix).last().is_valid_source())
+    return fmt::format("{} holds addresses that can be no host's", in_quotes(text));
+  if (prefix->address.is_link_local()) return fmt::format("{} is link-local, which nobody routes", in_quotes(text));
+  prefixes.push_back(*prefix);
+  return std::nullopt;
+}
+
 void read_gateway(TableReader& table, std::string_view name, bool v4, std::optional<net::IpAddress>& into) {
   table.text(name, v4 ? "an IPv4 address" : "an IPv6 address", "none", address_bytes_max, [&](std::string_view text) {
     net::IpAddress hop;
@@ -93,6 +106,9 @@ void read_interface(TableReader& table, InterfaceConfig& interface) {
               [&](std::string_view text) { return take_own_address(text, interface.addresses); });
   read_gateway(table, "gateway", true, interface.gateway);
   read_gateway(table, "gateway6", false, interface.gateway6);
+  table.texts("local_prefixes", "\"10.128.0.0/9\" or \"fd99::/64\"", local_prefixes_per_interface_max,
+              address_bytes_max,
+              [&](std::string_view text) { return take_local_prefix(text, interface.local_prefixes); });
   table.tables("routes", 0, routes_per_interface_max,
                [&](TableReader& inner) { read_route(inner, interface.routes.emplace_back()); });
 }
@@ -121,7 +137,8 @@ Verdict take_device(std::string_view text, std::string& device) {
 
 // True when the table said anything about an untagged interface.
 bool is_used(const InterfaceConfig& interface) {
-  return !interface.addresses.empty() || interface.gateway || interface.gateway6 || !interface.routes.empty();
+  return !interface.addresses.empty() || interface.gateway || interface.gateway6 || !interface.routes.empty() ||
+         !interface.local_prefixes.empty();
 }
 
 }  // namespace

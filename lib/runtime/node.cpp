@@ -217,6 +217,10 @@ void Node::report() const {
     for (const net::Prefix& address : interface.addresses) {
       fmt::print("penstock: address {} on {}{}\n", net::to_string(address), ports_[interface.port]->info().name, tags);
     }
+    for (const net::Prefix& prefix : interface.local_prefixes) {
+      fmt::print("penstock: local prefix {} on {}{}\n", net::to_string(prefix), ports_[interface.port]->info().name,
+                 tags);
+    }
   }
   const Capacity sum = capacity_of(plan_.node, plan_.buffers);
   fmt::print("penstock: {} worker{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),

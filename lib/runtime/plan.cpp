@@ -18,6 +18,7 @@ net::InterfaceConfig interface_of(const control::InterfaceConfig& from, std::uin
   to.tags = from.tags;
   to.addresses = from.addresses;
   for (const control::RouteConfig& route : from.routes) to.routes.push_back({route.prefix, route.via});
+  to.local_prefixes = from.local_prefixes;
   if (from.gateway) to.routes.push_back({{net::IpAddress::v4(0, 0, 0, 0), 0}, *from.gateway});
   if (from.gateway6) to.routes.push_back({{net::IpAddress(), 0}, *from.gateway6});
   return to;
@@ -69,6 +70,7 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   kcp.dead_link = static_cast<std::uint8_t>(std::min(from.dead_link, 255u));
   kcp.mtu = static_cast<std::uint16_t>(from.mtu);
   kcp.interval_ms = from.interval_ms;
+  kcp.ack_delay_ms = from.ack_delay_ms;
   kcp.snd_wnd = from.snd_wnd;
   kcp.rcv_wnd = from.rcv_wnd;
   kcp.send_queue_segments_max = std::clamp(from.snd_wnd, 256u, kcp::Options::window_max);

@@ -156,4 +156,25 @@ TEST_CASE("IPv6 asks for an MTU of 1280") {
   CHECK(port("1279") == "t.toml:3: port.mtu: 1279 is below 1280, which IPv6 addresses require");
 }
 
+TEST_CASE("a local prefix has an address to be routed to, and shares nothing with another prefix") {
+  const auto prefixes = [](std::string_view list, std::string_view more = "") {
+    return sentence_of(with_port("local_prefixes = [" + std::string(list) + "]\n" + std::string(more)));
+  };
+  CHECK(prefixes("\"10.128.0.0/9\", \"10.0.0.0/16\"").empty());
+  CHECK(prefixes("\"10.128.0.0/9\"", "gateway = \"10.77.0.1\"").empty());
+  CHECK(prefixes("\"fd99::/64\"") ==
+        "t.toml:4: port.local_prefixes: fd99::/64 needs an IPv6 address of the interface that it is routed to");
+  CHECK(prefixes("\"10.0.0.0/9\"") == "t.toml:4: port.local_prefixes: 10.0.0.0/9 overlaps 10.77.0.2/24");
+  CHECK(prefixes("\"10.77.0.128/25\"") == "t.toml:4: port.local_prefixes: 10.77.0.128/25 overlaps 10.77.0.2/24");
+  CHECK(prefixes("\"10.128.0.0/9\", \"10.129.0.0/16\"") ==
+        "t.toml:4: port.local_prefixes: 10.129.0.0/16 overlaps 10.128.0.0/9");
+  CHECK(prefixes("\"10.128.0.0/9\"", "routes = [{ prefix = \"10.130.0.0/16\", via = \"10.77.0.9\" }]") ==
+        "t.toml:4: port.local_prefixes: 10.128.0.0/9 overlaps the route to 10.130.0.0/16");
+  CHECK(prefixes("\"10.128.0.0/9\"", "routes = [{ prefix = \"0.0.0.0/0\", via = \"10.77.0.9\" }]").empty());
+  // Of another interface just so, and a VLAN's as a port's.
+  CHECK(sentence_of(with_port("[[port.vlan]]\ntags = [1]\naddresses = [\"10.79.0.1/24\"]\n"
+                              "local_prefixes = [\"10.77.0.0/16\"]")) ==
+        "t.toml:7: port.vlan.local_prefixes: 10.77.0.0/16 overlaps 10.77.0.2/24");
+}
+
 }  // namespace penstock::control

@@ -42,6 +42,7 @@ TEST_CASE("every key of a port is taken") {
   CHECK(port.tx_mode == TxMode::link);
   const InterfaceConfig& interface = port.interfaces.at(0);
   CHECK(to_string(interface.addresses.at(0)) == "10.77.0.2/24");
+  CHECK(interface.local_prefixes.empty());
   CHECK(interface.gateway == net::IpAddress::v4(10, 77, 0, 1));
   CHECK_FALSE(interface.gateway6);
   REQUIRE(interface.routes.size() == 1);
@@ -98,6 +99,30 @@ TEST_CASE("devices are DPDK names and PCI addresses") {
   CHECK(device(std::string(63, 'd')).empty());
   CHECK(device(std::string(64, 'd')) == "t.toml:2: port.device: 64 bytes are more than 63");
   for (const char* wrong : {"a b", "a,iface=x", "../a", "a/b", "a\\nb"}) CHECK_FALSE(device(wrong).empty());
+}
+
+TEST_CASE("local prefixes hold hosts only, and nothing beyond their length") {
+  const auto refused = [](std::string_view list) {
+    return sentence_of(port_text + "local_prefixes = [" + std::string(list) + "]\n" + listener_text);
+  };
+  const PortConfig port = port_of("local_prefixes = [\"10.128.0.0/9\", \"192.0.2.1/32\"]\n");
+  REQUIRE(port.interfaces.size() == 1);
+  REQUIRE(port.interfaces[0].local_prefixes.size() == 2);
+  CHECK(to_string(port.interfaces[0].local_prefixes[0]) == "10.128.0.0/9");
+  CHECK(refused("\"10.128.0.0\"") ==
+        "t.toml:4: port.local_prefixes: \"10.128.0.0\" is no prefix, such as \"10.128.0.0/9\" or \"fd99::/64\"");
+  CHECK(refused("\"10.128.0.1/9\"") ==
+        "t.toml:4: port.local_prefixes: \"10.128.0.1/9\" has bits set beyond its length");
+  for (const char* wrong :
+       {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/24", "128.0.0.0/1", "::/1", "8000::/1", "ff02::/64"}) {
+    CHECK(refused('"' + std::string(wrong) + '"') ==
+          "t.toml:4: port.local_prefixes: \"" + std::string(wrong) + "\" holds addresses that can be no host's");
+  }
+  CHECK_FALSE(refused("\"fe80::/64\"").empty());
+  CHECK_FALSE(refused("\"169.254.0.0/16\"").empty());
+  std::string list;
+  for (int i = 0; i < 17; ++i) list += (i == 0 ? "\"" : ", \"") + std::to_string(20 + i) + ".0.0.0/8\"";
+  CHECK_FALSE(refused(list).empty());
 }
 
 }  // namespace penstock::control

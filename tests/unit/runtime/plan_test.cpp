@@ -70,6 +70,7 @@ TEST_CASE("ports and interfaces reach the stack in their order", "[plan]") {
   first.rx_checksum = control::RxChecksum::trust_local;
   control::InterfaceConfig untagged = first.interfaces[0];
   untagged.addresses.push_back({net::IpAddress::v6({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 64});
+  untagged.local_prefixes = {{net::IpAddress::v4(10, 128, 0, 0), 9}};
   untagged.gateway = net::IpAddress::v4(10, 0, 0, 254);
   untagged.gateway6 = net::IpAddress::v6({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe});
   untagged.routes = {{{net::IpAddress::v4(192, 0, 2, 0), 24}, net::IpAddress::v4(10, 0, 0, 253)}};
@@ -91,6 +92,7 @@ TEST_CASE("ports and interfaces reach the stack in their order", "[plan]") {
   REQUIRE(stack.interfaces.size() == 3);
   CHECK(stack.interfaces[0].port == 0);
   CHECK(stack.interfaces[0].tags.count == 0);
+  CHECK(stack.interfaces[0].local_prefixes == untagged.local_prefixes);
   REQUIRE(stack.interfaces[0].addresses.size() == 2);
   CHECK(stack.interfaces[0].addresses[0].address == net::IpAddress::v4(10, 0, 0, 1));
   CHECK(stack.interfaces[0].addresses[1].length == 64);
@@ -175,6 +177,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   from.mode = control::Mode::stream;
   from.nodelay = 2;
   from.interval_ms = 20;
+  from.ack_delay_ms = 9;
   from.resend = 3;
   from.snd_wnd = 400;
   from.rcv_wnd = 500;
@@ -208,6 +211,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   CHECK(to.kcp.stream);
   CHECK(to.kcp.nodelay == 2);
   CHECK(to.kcp.interval_ms == 20);
+  CHECK(to.kcp.ack_delay_ms == 9);
   CHECK(to.kcp.resend == 3);
   CHECK_FALSE(to.kcp.no_congestion_window);
   CHECK(to.kcp.fastack_conserve);
@@ -291,6 +295,7 @@ TEST_CASE("whatever the configuration's ranges allow, the machines accept", "[pl
   const bool most = GENERATE(false, true);
   from.nodelay = most ? 2 : 0;
   from.interval_ms = most ? 5'000 : 10;
+  from.ack_delay_ms = most ? 1'000 : 0;
   from.resend = most ? 255 : 0;
   from.snd_wnd = most ? 32'768 : 1;
   from.rcv_wnd = most ? 32'768 : 1;
