@@ -18,20 +18,22 @@ class EchoPeer {
  public:
   static constexpr std::uint32_t message_size = 64;
 
-  // Writes the ACK of the last reply, when there was one, and the next request; returns the bytes of both.
+  bool owes_ack() const { return owes_ack_; }
+
+  // Writes the ACK of the last reply alone; returns its bytes. Requires owes_ack().
+  std::uint32_t write_ack(std::uint32_t conv, std::span<std::uint8_t> to) {
+    kcp::Header header = common(conv);
+    header.command = kcp::Command::ack;
+    header.sn = Seq32(sn_ - 1);
+    header.stamp = Stamp32(reply_stamp_);
+    kcp::encode(header, to);
+    owes_ack_ = false;
+    return kcp::header_bytes;
+  }
+  // Writes the next request, or the one under way again, behind the ACK when that is owed; returns the bytes of both.
   std::uint32_t write_request(std::uint32_t conv, std::uint32_t stamp, std::span<std::uint8_t> to) {
-    std::uint32_t at = 0;
-    kcp::Header header;
-    header.conv = conv;
-    header.window = 128;
-    header.una = Seq32(sn_);
-    if (sn_ > 0) {
-      header.command = kcp::Command::ack;
-      header.sn = Seq32(sn_ - 1);
-      header.stamp = Stamp32(reply_stamp_);
-      kcp::encode(header, to);
-      at = kcp::header_bytes;
-    }
+    const std::uint32_t at = owes_ack_ ? write_ack(conv, to) : 0;
+    kcp::Header header = common(conv);
     header.command = kcp::Command::push;
     header.sn = Seq32(sn_);
     header.stamp = Stamp32(stamp);
@@ -41,22 +43,33 @@ class EchoPeer {
     return at + kcp::header_bytes + message_size;
   }
 
-  // Throws BenchError unless the reply holds what was asked for.
-  void take_reply(std::span<const std::uint8_t> reply) {
-    kcp::SegmentReader reader(reply);
+  // True when the datagram brought the reply. False when it held none, or one that came before. Throws BenchError when the
+  // reply differs from its request.
+  bool take_reply(std::span<const std::uint8_t> datagram) {
+    kcp::SegmentReader reader(datagram);
     bool answered = false;
     while (reader.next()) {
       const kcp::Header& header = reader.header();
       if (header.command != kcp::Command::push) continue;
-      const auto bytes = reply.subspan(reader.payload_offset(), header.length);
-      answered = header.sn == Seq32(sn_) && std::ranges::equal(bytes, message());
       reply_stamp_ = header.stamp.raw();
+      owes_ack_ = true;
+      if (header.sn != Seq32(sn_)) continue;
+      const auto bytes = datagram.subspan(reader.payload_offset(), header.length);
+      require(std::ranges::equal(bytes, message()), "a reply differs from its request");
+      answered = true;
     }
-    require(answered, "a reply differs from its request");
-    ++sn_;
+    sn_ += answered;
+    return answered;
   }
 
  private:
+  kcp::Header common(std::uint32_t conv) const {
+    kcp::Header header;
+    header.conv = conv;
+    header.window = 128;
+    header.una = Seq32(sn_);
+    return header;
+  }
   std::array<std::uint8_t, message_size> message() const {
     std::array<std::uint8_t, message_size> bytes;
     bytes.fill(static_cast<std::uint8_t>(sn_));
@@ -65,6 +78,7 @@ class EchoPeer {
 
   std::uint32_t sn_ = 0;  // of the request under way, and of its reply
   std::uint32_t reply_stamp_ = 0;
+  bool owes_ack_ = false;
 };
 
 }  // namespace penstock::bench

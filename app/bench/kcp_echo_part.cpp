@@ -51,7 +51,7 @@ class KcpEcho {
       if (meter != nullptr) meter->start();
       const Segment reply = serve(*sessions_[i], std::move(request));
       if (meter != nullptr) meter->stop();
-      peers_[i].take_reply(reply.bytes());
+      require(peers_[i].take_reply(reply.bytes()), "a request got no reply");
     }
   }
 

@@ -171,7 +171,7 @@ class IkcpEcho {
       if (meter != nullptr) meter->start();
       serve(sessions_[i].get(), request.data(), count);
       if (meter != nullptr) meter->stop();
-      peers_[i].take_reply(std::span(reply_.bytes).first(reply_.count));
+      require(peers_[i].take_reply(std::span(reply_.bytes).first(reply_.count)), "a request got no reply");
     }
   }
 
