@@ -69,7 +69,7 @@ void Crowd::send(std::uint32_t client, Kind kind, Instant now) {
     header.stamp = Stamp32(static_cast<std::uint32_t>(now.count_ms()));
     header.length = message_bytes;
     kcp::encode(header, out.header(kcp::header_bytes));
-    std::ranges::copy(message_of(client, state.asked), out.header(message_bytes).begin());
+    std::ranges::copy(message_of(client, state.asked), out.header(message_bytes));
     ++state.asked;
   }
   net::TxFrame frame;

@@ -26,7 +26,7 @@ class EchoPeer {
     header.command = kcp::Command::ack;
     header.sn = Seq32(sn_ - 1);
     header.stamp = Stamp32(reply_stamp_);
-    kcp::encode(header, to);
+    kcp::encode(header, to.data());
     owes_ack_ = false;
     return kcp::header_bytes;
   }
@@ -38,7 +38,7 @@ class EchoPeer {
     header.sn = Seq32(sn_);
     header.stamp = Stamp32(stamp);
     header.length = message_size;
-    kcp::encode(header, to.subspan(at));
+    kcp::encode(header, to.data() + at);
     std::ranges::copy(message(), to.subspan(at + kcp::header_bytes).begin());
     return at + kcp::header_bytes + message_size;
   }

@@ -1,6 +1,7 @@
 // The frame parts: what the stack does with one UDP frame of an echo, in and out, over IPv4 and IPv6, checksums in software.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/cursor.hpp"
 #include "bench/crowd.hpp"
@@ -86,11 +87,10 @@ class StackRig {
     for (net::TxFrame& frame : frames) frame.head.reset();
     datagrams.clear();
   }
-  // Its payload is summed already, as machines write it.
   OutDatagram datagram() {
     OutDatagram out(pool_.allocate(), net::headroom_bytes, datagram_bytes, block_bytes);
     Segment payload = Segment::adopt(pool_.allocate(), 0, message_bytes);
-    std::ranges::fill(out.header(datagram_bytes - message_bytes), std::uint8_t{0x5a});
+    std::memset(out.header(datagram_bytes - message_bytes), 0x5a, datagram_bytes - message_bytes);
     std::ranges::fill(payload.writable(), std::uint8_t{0xa5});
     out.append(payload);
     return out;

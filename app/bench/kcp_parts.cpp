@@ -11,7 +11,6 @@
 #include "base/rng.hpp"
 #include "bench/part.hpp"
 #include "buf/arena_pool.hpp"
-#include "buf/segment_queue.hpp"
 #include "buf/small_blocks.hpp"
 #include "net/stack.hpp"
 #include "proto/kcp/session.hpp"
@@ -110,12 +109,10 @@ class Bulk {
 
  private:
   void send() {
-    SegmentQueue message(sender_.chunks);
     Segment payload = sender_.small.allocate(bytes_);
     require(payload.holds(), "no block for a message");
     std::memcpy(payload.writable().data(), &written_, sizeof(written_));
-    require(message.push_back(std::move(payload)) && sender_.session.send(message, now_) == SendResult::accepted,
-            "a message was refused");
+    require(sender_.session.send(payload, now_) == SendResult::accepted, "a message was refused");
     ++written_;
   }
 

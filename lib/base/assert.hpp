@@ -7,7 +7,7 @@
 namespace penstock {
 
 // Prints the fact that did not hold with its place and aborts. Never returns, allocates nothing.
-[[noreturn]] void assertion_failed(const char* fact, const char* file, int line) noexcept;
+[[noreturn, gnu::cold]] void assertion_failed(const char* fact, const char* file, int line) noexcept;
 
 }  // namespace penstock
 

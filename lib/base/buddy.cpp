@@ -1,21 +1,8 @@
 #include "base/buddy.hpp"
 
-#include <bit>
 #include <memory>
 
 namespace penstock {
-
-namespace {
-
-// Marks a warm block in free_order_, so that its buddy does not melt with it and giving it twice is noticed.
-constexpr std::uint8_t warm_mark = 0x80;
-
-std::uint32_t order_for(std::size_t bytes) {
-  const std::size_t blocks = (bytes + BuddyMemory::smallest_bytes - 1) / BuddyMemory::smallest_bytes;
-  return static_cast<std::uint32_t>(std::bit_width(std::bit_ceil(blocks == 0 ? std::size_t{1} : blocks)) - 1);
-}
-
-}  // namespace
 
 BuddyMemory::BuddyMemory(Arena& arena, std::size_t bytes)
     : count_(static_cast<std::uint32_t>(bytes / smallest_bytes)), free_order_(arena.make<std::uint8_t>(count_)) {
@@ -31,33 +18,12 @@ BuddyMemory::BuddyMemory(Arena& arena, std::size_t bytes)
 
 std::size_t BuddyMemory::rounded(std::size_t bytes) { return smallest_bytes << order_for(bytes); }
 
-void* BuddyMemory::take(std::size_t bytes) {
-  const std::uint32_t wanted = order_for(bytes);
+void* BuddyMemory::take_cold(std::uint32_t wanted) {
   if (wanted >= orders) return nullptr;
-  void* block = warm_[wanted];
-  if (block != nullptr) {
-    warm_[wanted] = warm_[wanted]->next;
-    --warm_count_[wanted];
-    free_order_[index_of(block)] = 0;
-  } else {
-    block = take_order(wanted);
-    if (block == nullptr && melt_warm()) block = take_order(wanted);
-    if (block == nullptr) return nullptr;
-  }
-  in_use_ += smallest_bytes << wanted;
+  void* block = take_order(wanted);
+  if (block == nullptr && melt_warm()) block = take_order(wanted);
+  if (block != nullptr) in_use_ += smallest_bytes << wanted;
   return block;
-}
-
-void BuddyMemory::give(void* block, std::size_t bytes) {
-  const std::uint32_t order = order_for(bytes);
-  const std::uint32_t index = index_of(block);
-  PENSTOCK_ASSERT(index < count_);
-  PENSTOCK_ASSERT(free_order_[index] == 0);
-  in_use_ -= smallest_bytes << order;
-  if (warm_count_[order] == warm_max) return melt(index, order);
-  warm_[order] = std::construct_at(block_at(index), FreeBlock{nullptr, warm_[order]});
-  ++warm_count_[order];
-  free_order_[index] = warm_mark;
 }
 
 // Cuts a block of order `wanted` from the smallest free one that is large enough.
@@ -99,12 +65,6 @@ bool BuddyMemory::melt_warm() {
     }
   }
   return any;
-}
-
-std::uint32_t BuddyMemory::index_of(const void* block) const {
-  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
-  PENSTOCK_ASSERT(offset % smallest_bytes == 0);
-  return static_cast<std::uint32_t>(offset / smallest_bytes);
 }
 
 BuddyMemory::FreeBlock* BuddyMemory::block_at(std::uint32_t index) const {

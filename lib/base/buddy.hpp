@@ -8,11 +8,15 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "base/arena.hpp"
+#include "base/assert.hpp"
 
 namespace penstock {
 
@@ -44,13 +48,20 @@ class BuddyMemory {
     FreeBlock* previous;
     FreeBlock* next;
   };
+  static std::uint32_t order_for(std::size_t bytes) {
+    return bytes <= smallest_bytes ? 0u : static_cast<std::uint32_t>(std::bit_width((bytes - 1) / smallest_bytes));
+  }
   std::uint32_t index_of(const void* block) const;
+  [[gnu::cold]] void* take_cold(std::uint32_t wanted);
   FreeBlock* block_at(std::uint32_t index) const;
   void* take_order(std::uint32_t wanted);
-  void melt(std::uint32_t index, std::uint32_t order);
+  [[gnu::cold]] void melt(std::uint32_t index, std::uint32_t order);
   bool melt_warm();
   void insert(std::uint32_t index, std::uint32_t order);
   void remove(std::uint32_t index, std::uint32_t order);
+
+  // Marks a warm block in free_order_, so that its buddy does not melt with it and giving it twice is noticed.
+  static constexpr std::uint8_t warm_mark = 0x80;
 
   std::byte* base_ = nullptr;
   std::uint32_t count_ = 0;             // smallest blocks in the region
@@ -60,5 +71,34 @@ class BuddyMemory {
   std::array<std::uint8_t, orders> warm_count_{};
   std::size_t in_use_ = 0;
 };
+
+inline std::uint32_t BuddyMemory::index_of(const void* block) const {
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_);
+  PENSTOCK_ASSERT(offset % smallest_bytes == 0);
+  return static_cast<std::uint32_t>(offset / smallest_bytes);
+}
+
+// The common case, a warm block comes and goes, is a handful of instructions where `bytes` is a constant.
+inline void* BuddyMemory::take(std::size_t bytes) {
+  const std::uint32_t order = order_for(bytes);
+  if (order >= orders || warm_[order] == nullptr) return take_cold(order);
+  FreeBlock* block = std::exchange(warm_[order], warm_[order]->next);
+  --warm_count_[order];
+  free_order_[index_of(block)] = 0;
+  in_use_ += smallest_bytes << order;
+  return block;
+}
+
+inline void BuddyMemory::give(void* block, std::size_t bytes) {
+  const std::uint32_t order = order_for(bytes);
+  const std::uint32_t index = index_of(block);
+  PENSTOCK_ASSERT(index < count_);
+  PENSTOCK_ASSERT(free_order_[index] == 0);
+  in_use_ -= smallest_bytes << order;
+  if (warm_count_[order] == warm_max) return melt(index, order);
+  warm_[order] = std::construct_at(static_cast<FreeBlock*>(block), FreeBlock{nullptr, warm_[order]});
+  ++warm_count_[order];
+  free_order_[index] = warm_mark;
+}
 
 }  // namespace penstock

@@ -1,29 +1,14 @@
 #include "base/histogram.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace penstock {
-
-std::uint32_t Histogram::index_of(std::uint64_t value) {
-  if (value < sub_buckets) return static_cast<std::uint32_t>(value);
-  const auto octave = static_cast<std::uint32_t>(std::bit_width(value)) - 5;  // 0 for 16 … 31
-  const auto sub = static_cast<std::uint32_t>(value >> octave) & (sub_buckets - 1);
-  return std::min((octave + 1) * sub_buckets + sub, bucket_count - 1);
-}
 
 std::uint64_t Histogram::upper_end(std::uint32_t index) {
   if (index < sub_buckets) return index;
   const std::uint32_t octave = index / sub_buckets - 1;
   const std::uint64_t low = std::uint64_t{sub_buckets + index % sub_buckets} << octave;
   return low + (std::uint64_t{1} << octave) - 1;
-}
-
-void Histogram::record(std::uint64_t value) {
-  ++buckets_[index_of(value)];
-  ++count_;
-  sum_ += value;
-  max_ = std::max(max_, value);
 }
 
 void Histogram::merge(const Histogram& other) {

@@ -4,7 +4,9 @@
 // (rtt_us), from 0 to 2^40 − 1; larger ones count in the last bucket.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace penstock {
@@ -33,5 +35,19 @@ class Histogram {
   std::uint64_t sum_ = 0;
   std::uint64_t max_ = 0;
 };
+
+inline std::uint32_t Histogram::index_of(std::uint64_t value) {
+  if (value < sub_buckets) return static_cast<std::uint32_t>(value);
+  const auto octave = static_cast<std::uint32_t>(std::bit_width(value)) - 5;  // 0 for 16 … 31
+  const auto sub = static_cast<std::uint32_t>(value >> octave) & (sub_buckets - 1);
+  return std::min((octave + 1) * sub_buckets + sub, bucket_count - 1);
+}
+
+inline void Histogram::record(std::uint64_t value) {
+  ++buckets_[index_of(value)];
+  ++count_;
+  sum_ += value;
+  max_ = std::max(max_, value);
+}
 
 }  // namespace penstock

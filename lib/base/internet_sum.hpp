@@ -1,4 +1,4 @@
-// The ones' complement sum of RFC 1071, over bytes and while copying them.
+// The ones' complement sum of RFC 1071.
 //
 // A partial sum is a 64-bit accumulator of little-endian 16-bit words: the sum is the same in either byte order as long
 // as it is stored the way it was read (RFC 1071, 2.B). Parts that start at an odd offset of the datagram are added
@@ -12,8 +12,6 @@ namespace penstock {
 
 // Adds `bytes` (from an even offset) to a partial sum.
 std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t partial = 0);
-// Copies `source` to `target` and returns its sum in the same pass. The two do not overlap.
-std::uint64_t copy_and_sum(std::uint8_t* target, std::span<const std::uint8_t> source);
 // Folds a partial sum into 16 bits; not inverted. Stored with a plain 16-bit write.
 constexpr std::uint16_t sum_fold(std::uint64_t partial) {
   partial = (partial & 0xffffffffu) + (partial >> 32);

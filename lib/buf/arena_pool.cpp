@@ -2,20 +2,6 @@
 
 #include <memory>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define PENSTOCK_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PENSTOCK_ASAN 1
-#endif
-#endif
-#ifdef PENSTOCK_ASAN
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
-#endif
-
 namespace penstock {
 
 namespace {
@@ -41,27 +27,7 @@ ArenaPool::ArenaPool(Arena& arena, std::uint32_t block_bytes, std::uint32_t coun
 }
 
 // The memory goes back to whoever made the arena, so it must be readable again.
-ArenaPool::~ArenaPool() { ASAN_UNPOISON_MEMORY_REGION(memory_, stride_of(block_bytes_) * capacity_); }
-
-Block* ArenaPool::allocate() noexcept {
-  if (free_ == nullptr) return nullptr;
-  Block* block = free_;
-  free_ = block->next_free;
-  --available_;
-  ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
-  PENSTOCK_ASSERT(block->refs == 0);
-  block->refs = 1;
-  return block;
-}
-
-void ArenaPool::release(Block* block) noexcept {
-  PENSTOCK_ASSERT(block->pool == this && block->refs == 0);
-  PENSTOCK_ASSERT(available_ < capacity_);
-  ASAN_POISON_MEMORY_REGION(block->data, block->size);
-  block->next_free = free_;
-  free_ = block;
-  ++available_;
-}
+ArenaPool::~ArenaPool() { detail::unpoison(memory_, stride_of(block_bytes_) * capacity_); }
 
 std::size_t ArenaPool::cost(std::uint32_t block_bytes, std::uint32_t count) {
   return stride_of(block_bytes) * count + cache_line_bytes;

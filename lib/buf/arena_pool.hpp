@@ -4,14 +4,38 @@
 // bytes of a free block are poisoned, so that a read through a stale pointer is reported.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/arena.hpp"
 #include "buf/block.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define PENSTOCK_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PENSTOCK_ASAN 1
+#endif
+#endif
+#ifdef PENSTOCK_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace penstock {
 
-class ArenaPool : public BlockPool {
+namespace detail {
+
+#ifdef PENSTOCK_ASAN
+inline void poison(const void* bytes, std::size_t count) { __asan_poison_memory_region(bytes, count); }
+inline void unpoison(const void* bytes, std::size_t count) { __asan_unpoison_memory_region(bytes, count); }
+#else
+inline void poison(const void*, std::size_t) {}
+inline void unpoison(const void*, std::size_t) {}
+#endif
+
+}  // namespace detail
+
+class ArenaPool final : public BlockPool {
  public:
   // `count` blocks of `block_bytes` bytes each.
   ArenaPool(Arena& arena, std::uint32_t block_bytes, std::uint32_t count);
@@ -34,6 +58,26 @@ class ArenaPool : public BlockPool {
   std::uint32_t available_ = 0;
   std::byte* memory_ = nullptr;
 };
+
+inline Block* ArenaPool::allocate() noexcept {
+  if (free_ == nullptr) return nullptr;
+  Block* block = free_;
+  free_ = block->next_free;
+  --available_;
+  detail::unpoison(block->data, block->size);
+  PENSTOCK_ASSERT(block->refs == 0);
+  block->refs = 1;
+  return block;
+}
+
+inline void ArenaPool::release(Block* block) noexcept {
+  PENSTOCK_ASSERT(block->pool == this && block->refs == 0);
+  PENSTOCK_ASSERT(available_ < capacity_);
+  detail::poison(block->data, block->size);
+  block->next_free = free_;
+  free_ = block;
+  ++available_;
+}
 
 // For tests, simulation and tools: owns its memory and can run dry on demand.
 class HeapPool final : public BlockPool {

@@ -1,14 +1,17 @@
 // OutDatagram: one datagram under construction, written straight into the block that will leave.
 //
 // A machine writes a header with header(n) and adds payload with append(). Payload up to `copy_break` bytes is *folded*
-// (copied, and summed in the same pass); a longer one is *linked*: the datagram then holds a Segment of it behind the head
+// (copied); a longer one is *linked*: the datagram then holds a Segment of it behind the head
 // and is complete, since headers cannot follow a link. With a copy_break of at least the capacity everything is folded and
-// the datagram is one contiguous stretch. `sum()` is the Internet sum of all bytes, for ports that do not make checksums.
+// the datagram is one contiguous stretch. `sum()` is the Internet sum of all bytes, for ports that do not make checksums: a
+// pass over bytes that were just written costs no more than summing them on the way (docs/benchmarks.md).
 //
 // The head leaves `headroom` bytes free in front for the UDP, IP, tag and Ethernet headers. Built and used on one core.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -19,39 +22,55 @@ namespace penstock {
 class OutDatagram {
  public:
   // Builds into `head`, taking over its reference. `capacity` bounds the whole datagram and with `headroom` must fit.
-  OutDatagram(Block* head, std::uint32_t headroom, std::uint32_t capacity, std::uint32_t copy_break);
+  OutDatagram(Block* head, std::uint32_t headroom, std::uint32_t capacity, std::uint32_t copy_break)
+      : head_(Segment::adopt(head, headroom, 0)), begin_(head->data + headroom), end_(begin_), copy_break_(copy_break) {
+    PENSTOCK_ASSERT(head->refs == 1 && capacity <= head->size - headroom);
+    limit_ = begin_ + capacity;
+  }
   OutDatagram(OutDatagram&&) = default;
   OutDatagram& operator=(OutDatagram&&) = default;
 
   // The next `count` contiguous bytes, to be written before the next call. Requires count ≤ room().
-  std::span<std::uint8_t> header(std::uint32_t count);
+  std::uint8_t* header(std::uint32_t count) {
+    PENSTOCK_ASSERT(count <= room());
+    return std::exchange(end_, end_ + count);
+  }
   // Adds the payload's bytes. Requires payload.length() ≤ room().
-  void append(const Segment& payload);
+  void append(const Segment& payload) {
+    if (payload.length() > copy_break_) return link_to(payload);
+    std::uint8_t* to = header(payload.length());
+    if (!payload.empty()) std::memcpy(to, payload.bytes().data(), payload.length());
+  }
 
   // Bytes that still fit; 0 once a payload is linked.
-  std::uint32_t room() const { return link_.holds() ? 0 : capacity_ - head_.length(); }
-  std::uint32_t size() const { return head_.length() + link_.length(); }
+  std::uint32_t room() const { return static_cast<std::uint32_t>(limit_ - end_); }
+  std::uint32_t size() const { return head_bytes() + link_.length(); }
   bool empty() const { return size() == 0; }
   // Lowers the capacity to `capacity`, not below what is written: a machine asks for less than the path allows.
-  void limit(std::uint32_t capacity);
+  void limit(std::uint32_t capacity) { limit_ = std::clamp(begin_ + capacity, end_, limit_); }
 
-  // The Internet sum of head and link; call once, when complete.
-  std::uint64_t sum();
-  // Hands the parts over: the head with its headroom in front, and the link, which holds nothing when all was folded.
-  Segment take_head() { return std::move(head_); }
+  // The Internet sum of head and link.
+  std::uint64_t sum() const;
+  // Hands the parts over, once: the head with its headroom in front, and the link, which holds nothing when all was folded.
+  Segment take_head() {
+    head_.extend_back(head_bytes());
+    limit_ = end_ = begin_;
+    return std::move(head_);
+  }
   Segment take_link() { return std::move(link_); }
-  const Segment& head() const { return head_; }
+  std::span<const std::uint8_t> head() const { return {begin_, end_}; }
   const Segment& link() const { return link_; }
 
  private:
-  void sum_pending();
+  std::uint32_t head_bytes() const { return static_cast<std::uint32_t>(end_ - begin_); }
+  void link_to(const Segment& payload);
 
-  Segment head_;
+  Segment head_;  // empty until it is taken: what was written lies between begin_ and end_
   Segment link_;
-  std::uint32_t capacity_;
+  std::uint8_t* begin_;
+  std::uint8_t* end_;
+  std::uint8_t* limit_;  // where the capacity ends
   std::uint32_t copy_break_;
-  std::uint32_t summed_ = 0;  // bytes of the head that sum_ covers
-  std::uint64_t sum_ = 0;
 };
 
 }  // namespace penstock

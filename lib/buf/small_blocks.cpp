@@ -1,6 +1,7 @@
 #include "buf/small_blocks.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace penstock {
@@ -25,23 +26,20 @@ Segment SmallBlocks::copy(std::span<const std::uint8_t> bytes) {
   return segment;
 }
 
-Segment SmallBlocks::compact(Segment segment, bool foreign_scarce) {
-  const Block* block = segment.block();
-  if (block == nullptr) return segment;
-  const bool ours = std::ranges::any_of(pools_, [&](const ArenaPool* pool) { return block->pool == pool; });
-  if (ours) return segment;
+// A block of the class, or of a larger one when that is dry, with the segment's bytes.
+Segment SmallBlocks::compact_foreign(Segment&& segment, bool foreign_scarce) {
   for (ArenaPool* pool : pools_) {
     if (segment.length() > pool->block_bytes()) continue;
     // A copy pays when it frees twice what it takes; a block that others hold too would not be freed by it.
-    const bool saves = segment.unique() && block->size >= 2 * pool->block_bytes();
+    const bool saves = segment.unique() && segment.block()->size >= 2 * pool->block_bytes();
     if (!saves && !foreign_scarce) break;
     Block* small = pool->allocate();
     if (small == nullptr) continue;
-    Segment kept = Segment::adopt(small, 0, segment.length());
-    std::ranges::copy(segment.bytes(), kept.writable().begin());
-    return kept;
+    const Segment left = std::move(segment);
+    if (!left.empty()) std::memcpy(small->data, left.bytes().data(), left.length());
+    return Segment::adopt(small, 0, left.length());
   }
-  return segment;
+  return std::move(segment);
 }
 
 std::size_t SmallBlocks::cost(Counts counts) {

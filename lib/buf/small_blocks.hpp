@@ -29,12 +29,18 @@ class SmallBlocks {
   Segment copy(std::span<const std::uint8_t> bytes);
   // The same bytes in a block no more than needed: copied where that frees a block at least twice as large as the class,
   // or any foreign block when `foreign_scarce`. Returns the segment as it was when nothing is gained or no block is free.
-  Segment compact(Segment segment, bool foreign_scarce = false);
+  Segment compact(Segment&& segment, bool foreign_scarce = false) {
+    const bool stays = !segment.holds() || is_ours(segment.block()->pool);
+    return stays ? std::move(segment) : compact_foreign(std::move(segment), foreign_scarce);
+  }
 
   const ArenaPool& pool(std::uint32_t index) const { return *pools_[index]; }
   static std::size_t cost(Counts counts);
 
  private:
+  bool is_ours(const BlockPool* pool) const { return pool == &small_ || pool == &middle_ || pool == &large_; }
+  Segment compact_foreign(Segment&& segment, bool foreign_scarce);
+
   ArenaPool small_;
   ArenaPool middle_;
   ArenaPool large_;

@@ -57,7 +57,7 @@ struct OpenRequest {
   std::uint32_t listener = 0;  // its index
   net::Endpoint remote;
   std::uint32_t conv = 0;
-  std::optional<net::IpAddress> local;  // which of our addresses it leaves from; without, the stack's choice
+  std::optional<net::IpAddress> local = {};  // which of our addresses it leaves from; without, the stack's choice
 };
 
 class Connections {

@@ -20,6 +20,8 @@ class Probe {
  public:
   // Tells whether the peer's shut window holds data back; arms or disarms the schedule.
   void on_blocked(bool blocked, Instant now, const Options& options);
+  // The peer's window was shut when last told.
+  bool asking() const { return !ask_at_.is_never(); }
   // Rides over deadlines that have passed. False when the session must be given up as stalled.
   bool on_timeout(Instant now, const Options& options);
   Instant next_deadline() const { return ask_at_; }

@@ -42,6 +42,14 @@ class Receiver {
   bool fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const;
   // Whether `next` may come directly behind `fragment`.
   static bool follows(std::uint8_t fragment, std::uint8_t next);
+  // True for the segment that nearly every datagram brings: a whole message, the next in order behind `ahead` others of
+  // the kind, with no gap anywhere and room for it. place_of() would say `fresh` and fragment_fits() true; store_next() then
+  // does what store() would.
+  bool is_plain_next(Seq32 sn, std::uint8_t fragment, std::uint32_t ahead, const Options& options) const {
+    return sn == next_ + ahead && end_ == next_ && fragment == 0 && !options.stream &&
+           undelivered() + ahead < options.receive_window() && (deliver_ == next_ || ring_[next_ - 1].fragment == 0);
+  }
+  bool store_next(Segment&& payload, Environment& env);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
   bool store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env);
 
@@ -62,8 +70,11 @@ class Receiver {
 
  private:
   bool held(Seq32 sn) const;
+  // Takes what is in order from `next` on, which is held.
+  void move_next();
   Segment take_first(Environment& env);
   void skip_empty(Environment& env);
+  std::optional<Receivable> receivable_many(const Options& options) const;
 
   [[no_unique_address]] SlotRing<ReceiveSlot, Unused::cleared> ring_;
   Seq32 deliver_;                     // next segment to hand out
@@ -92,6 +103,73 @@ inline bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Optio
   if (fragment + 1u > std::min(options.receive_window(), Options::fragments_max)) return false;
   if (sn != deliver_ && held(sn - 1) && !follows(ring_[sn - 1].fragment, fragment)) return false;
   return !held(sn + 1) || follows(fragment, ring_[sn + 1].fragment);
+}
+
+inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env) {
+  const auto count = static_cast<std::uint32_t>(sn.distance_from(deliver_)) + 1;
+  PENSTOCK_ASSERT(count <= env.options.receive_window());
+  if (!ring_.reserve(env.memory, count, deliver_, end_)) return false;
+  ReceiveSlot& slot = ring_[sn];
+  PENSTOCK_ASSERT(!slot.present);
+  slot.payload = std::move(payload);
+  slot.fragment = fragment;
+  slot.present = true;
+  if (!sn.before(end_)) end_ = sn + 1;
+  if (sn.before(fresh_)) fresh_ = sn;
+  // Behind a gap nothing comes in order.
+  if (sn == next_) move_next();
+  if (env.options.stream) skip_empty(env);
+  return true;
+}
+
+inline bool Receiver::store_next(Segment&& payload, Environment& env) {
+  if (!ring_.reserve(env.memory, undelivered() + 1, deliver_, end_)) return false;
+  ReceiveSlot& slot = ring_[next_];
+  PENSTOCK_ASSERT(!slot.present);
+  in_order_bytes_ += payload.length();
+  slot.payload = std::move(payload);
+  slot.fragment = 0;
+  slot.present = true;
+  end_ = ++next_;
+  return true;
+}
+
+inline void Receiver::move_next() {
+  do {
+    in_order_bytes_ += ring_[next_].payload.length();
+    ++next_;
+  } while (next_ != end_ && ring_[next_].present);
+}
+
+inline Segment Receiver::take_first(Environment& env) {
+  ReceiveSlot& slot = ring_[deliver_];
+  PENSTOCK_ASSERT(slot.present);
+  Segment payload = std::move(slot.payload);
+  slot.present = false;
+  in_order_bytes_ -= payload.length();
+  ++deliver_;
+  if (fresh_.before(deliver_)) fresh_ = deliver_;
+  if (!holds()) ring_.release(env.memory);
+  return payload;
+}
+
+inline std::optional<Received> Receiver::poll_receive(Environment& env) {
+  if (deliver_ == next_) return std::nullopt;
+  const std::uint8_t following = env.options.stream ? std::uint8_t{0} : ring_[deliver_].fragment;
+  if (undelivered() <= following) return std::nullopt;
+  const bool message_ends = !env.options.stream && following == 0;
+  std::optional<Received> received(std::in_place, take_first(env), message_ends);
+  if (env.options.stream) skip_empty(env);
+  env.counters.bytes_received += received->bytes.length();
+  if (message_ends) ++env.counters.messages_received;
+  return received;
+}
+
+inline std::optional<Receivable> Receiver::receivable(const Options& options) const {
+  if (deliver_ == next_) return std::nullopt;
+  const ReceiveSlot& first = ring_[deliver_];
+  if (!options.stream && first.fragment == 0) return Receivable{.segments = 1, .bytes = first.payload.length()};
+  return receivable_many(options);
 }
 
 }  // namespace penstock::kcp

@@ -39,6 +39,12 @@ struct SendSlot {
     stamps[latest()] = moment.stamp;
     stamp_us[latest()] = moment.us;
   }
+  // µs since the transmission recorded at `place`.
+  std::uint32_t age_us(const Moment& moment, std::uint32_t place) const {
+    const std::int64_t us =
+        std::int64_t{moment.stamp.distance_from(stamps[place])} * 1000 + moment.us - stamp_us[place];
+    return static_cast<std::uint32_t>(us < 0 ? 0 : us > 0xffff'ffff ? 0xffff'ffff : us);
+  }
   // µs since the transmission that `stamp` names, the latest such; nothing when it names none that is remembered.
   std::optional<std::uint32_t> since(Stamp32 stamp, const Moment& moment) const;
 };
@@ -47,12 +53,15 @@ static_assert(sizeof(SendSlot) == 64);
 using SendRing = SlotRing<SendSlot, Unused::raw>;
 
 inline std::optional<std::uint32_t> SendSlot::since(Stamp32 stamp, const Moment& moment) const {
+  if (transmissions == 1) {
+    if (stamps[0] != stamp) return std::nullopt;
+    return age_us(moment, 0);
+  }
   const std::uint32_t kept = transmissions < stamps_kept ? transmissions : stamps_kept;
   std::optional<std::uint32_t> found;
   for (std::uint32_t i = 0; i < kept; ++i) {
     if (stamps[i] != stamp) continue;
-    const std::int64_t us = std::int64_t{moment.stamp.distance_from(stamp)} * 1000 + moment.us - stamp_us[i];
-    const auto age = static_cast<std::uint32_t>(us < 0 ? 0 : us > 0xffff'ffff ? 0xffff'ffff : us);
+    const std::uint32_t age = age_us(moment, i);
     if (!found || age < *found) found = age;
   }
   return found;

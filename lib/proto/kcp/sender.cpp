@@ -27,36 +27,56 @@ SendResult Sender::send(SegmentQueue& message, Environment& env) {
   const std::uint64_t bytes = message.bytes();
   if (options.stream && (bytes == 0 || append_to_last(message, env))) {
     message.clear();
-  } else {
-    const std::uint32_t count_max = fragments_max(options);
-    const FragmentPlan plan = plan_fragments(message, options.mss(), count_max);
-    if (plan.count > count_max) return SendResult::too_large;
-    if (unsent() + plan.count > options.send_queue_segments_max) {
-      wanted_ = static_cast<std::uint16_t>(plan.count);
-      ++env.counters.sends_full;
-      return SendResult::full;
-    }
-    if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) ||
-        !cut_fragments(message, plan, !options.stream, env.blocks, ring_, end_)) {
-      if (drained()) ring_.release(env.memory);
-      wanted_ = 0;
-      ++env.counters.sends_no_memory;
-      return SendResult::full;
-    }
-    end_ = end_ + plan.count;
+    accept(0, bytes, env);
+    return SendResult::accepted;
   }
-  wanted_ = 0;
-  ++env.counters.messages_sent;
-  env.counters.bytes_sent += bytes;
+  const std::uint32_t count_max = fragments_max(options);
+  const FragmentPlan plan = plan_fragments(message, options.mss(), count_max);
+  if (plan.count > count_max) return SendResult::too_large;
+  if (unsent() + plan.count > options.send_queue_segments_max) return refuse_full(plan.count, env);
+  if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) ||
+      !cut_fragments(message, plan, !options.stream, env.blocks, ring_, end_)) {
+    return refuse_for_memory(env);
+  }
+  accept(plan.count, bytes, env);
   return SendResult::accepted;
 }
 
-void Sender::on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env) {
+SendResult Sender::send_one(Segment& payload, Environment& env) {
+  PENSTOCK_ASSERT(!env.options.stream && payload.length() <= env.options.mss());
+  if (unsent() + 1 > env.options.send_queue_segments_max) return refuse_full(1, env);
+  if (!ring_.reserve(env.memory, in_flight() + unsent() + 1, una_, end_)) return refuse_for_memory(env);
+  const std::uint32_t bytes = payload.length();
+  ring_.place(end_, payload.empty() ? Segment() : env.blocks.compact(std::move(payload)), std::uint8_t{0});
+  accept(1, bytes, env);
+  return SendResult::accepted;
+}
+
+SendResult Sender::refuse_full(std::uint32_t segments, Environment& env) {
+  wanted_ = static_cast<std::uint16_t>(segments);
+  ++env.counters.sends_full;
+  return SendResult::full;
+}
+
+SendResult Sender::refuse_for_memory(Environment& env) {
+  if (drained()) ring_.release(env.memory);
+  wanted_ = 0;
+  ++env.counters.sends_no_memory;
+  return SendResult::full;
+}
+
+inline void Sender::accept(std::uint32_t segments, std::uint64_t bytes, Environment& env) {
+  end_ = end_ + segments;
+  wanted_ = 0;
+  ++env.counters.messages_sent;
+  env.counters.bytes_sent += bytes;
+}
+
+void Sender::note_window(Seq32 una, std::uint16_t window, Environment& env) {
   // Toward ikcp and kcp-go alike, una and wnd order two datagrams by themselves: una never falls, and while it stands
   // still the peer's queue can only drain, so of two equal una the larger wnd is the later one. ts does not serve: in an
   // ACK it is our echo, in WASK and WINS whatever the peer's last ACK left there. A WINS that reopens a window has the
   // same una and a larger wnd, and is taken.
-  if (una.after(round.una)) round.una = una;
   if (!peer_window_known_ || una.after(peer_una_)) {
     peer_window_max_ = peer_window_known_ ? std::max(peer_window_max_, window) : window;
     peer_window_known_ = true;
@@ -70,33 +90,6 @@ void Sender::on_window(AckRound& round, Seq32 una, std::uint16_t window, Environ
   }
 }
 
-void Sender::on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env) {
-  if (!sn.before(next_)) {
-    ++env.counters.acks_forged;
-    return;
-  }
-  if (sn.before(una_) || ring_[sn].acked()) {
-    ++env.counters.acks_stale;
-    return;
-  }
-  SendSlot& slot = ring_[sn];
-  const auto age_us = slot.since(stamp, moment);
-  if (!age_us) {
-    ++env.counters.acks_forged;
-    return;
-  }
-  rtt.sample(*age_us, env.options);
-  env.counters.rtt_us.record(*age_us);
-  ++env.counters.acks_received;
-  const bool later_transmission = !env.options.fastack_conserve || stamp.after(round.newest_stamp);
-  if (!round.acked.proven || (sn.after(round.newest) && later_transmission)) {
-    round.newest = sn;
-    round.newest_stamp = stamp;
-  }
-  round.acked.proven = true;
-  acknowledge(slot, round);
-}
-
 void Sender::end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env) {
   const Seq32 una_before = una_;
   if (round.una.after(una_)) free_before(round.una, round);
@@ -105,7 +98,6 @@ void Sender::end_round(AckRound& round, const Moment& moment, Congestion& conges
   if (round.acked.proven && env.options.resend > 0) count_skips(round, env.options);
   if (una_ == next_) earliest_ = Instant::never();
   if (drained()) ring_.release(env.memory);
-  if (round.acked.segments == 0) return;
   round.acked.left_edge_moved = una_ != una_before;
   round.acked.peer_window = peer_window_;
   congestion.on_acked(round.acked, moment.now);
@@ -130,11 +122,6 @@ void Sender::write(OutDatagram& out, const Header& common, const Moment& moment,
     if (scanning_) cursor_ = next_;
   }
   if (scanning_) end_scan(moment, congestion, env.options);
-}
-
-bool Sender::wants_write(Instant now, const Congestion& congestion, const Options& options) const {
-  if (may_send_new(congestion, options)) return true;
-  return in_flight() > 0 && (scanning_ || skips_due_ || now >= earliest_);
 }
 
 void Sender::refresh(Instant now) {
@@ -196,14 +183,6 @@ std::uint32_t Sender::fragments_max(const Options& options) const {
   if (options.stream) return options.send_queue_segments_max;
   const std::uint32_t peer_holds = peer_window_max_ > 0 ? peer_window_max_ : Options::receive_window_min;
   return std::min(Options::fragments_max, peer_holds);
-}
-
-void Sender::acknowledge(SendSlot& slot, AckRound& round) {
-  const std::uint32_t bytes = slot.payload.length();
-  slot.payload.reset();
-  slot.acked_run = 1;
-  round.acked.bytes += bytes;
-  ++round.acked.segments;
 }
 
 void Sender::free_before(Seq32 una, AckRound& round) {

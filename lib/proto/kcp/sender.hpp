@@ -35,15 +35,21 @@ class Sender {
 
   // All or nothing, as SendResult tells.
   SendResult send(SegmentQueue& message, Environment& env);
+  // A message of one segment, at most mss bytes, in message mode; untouched unless it is accepted.
+  SendResult send_one(Segment& payload, Environment& env);
 
   // A una beyond what was sent is a lie: the datagram that carries it must be refused.
   bool plausible(Seq32 una) const { return !una.after(next_); }
   AckRound begin_round() const { return {.acked = {}, .newest = {}, .newest_stamp = {}, .una = una_}; }
   // For each segment of a datagram: its una and wnd …
-  void on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env);
+  void on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env) {
+    if (una.after(round.una)) round.una = una;
+    if (una == peer_una_ && window <= peer_window_ && peer_window_known_) return;
+    note_window(una, window, env);
+  }
   // … and for an ACK its sn and ts.
   void on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env);
-  // After the last segment: frees what una covers, counts skips, lets the controller grow.
+  // After the last segment, when an ACK counted or una moved: frees what una covers, counts skips, lets the controller grow.
   void end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env);
 
   // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `common` carries
@@ -91,6 +97,10 @@ class Sender {
   bool may_send_new(const Congestion& congestion, const Options& options) const {
     return next_ != end_ && in_flight() < window(congestion, options);
   }
+  void note_window(Seq32 una, std::uint16_t window, Environment& env);
+  SendResult refuse_full(std::uint32_t segments, Environment& env);
+  SendResult refuse_for_memory(Environment& env);
+  void accept(std::uint32_t segments, std::uint64_t bytes, Environment& env);
   bool append_to_last(SegmentQueue& message, Environment& env);
   std::uint32_t fragments_max(const Options& options) const;
   void acknowledge(SendSlot& slot, AckRound& round);
@@ -123,5 +133,45 @@ class Sender {
   bool scan_fast_ : 1 = false;           // the running scan resent early
   bool dead_ : 1 = false;
 };
+
+inline bool Sender::wants_write(Instant now, const Congestion& congestion, const Options& options) const {
+  if (may_send_new(congestion, options)) return true;
+  return in_flight() > 0 && (scanning_ || skips_due_ || now >= earliest_);
+}
+
+inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
+  const std::uint32_t bytes = slot.payload.length();
+  slot.payload.reset();
+  slot.acked_run = 1;
+  round.acked.bytes += bytes;
+  ++round.acked.segments;
+}
+
+inline void Sender::on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env) {
+  if (!sn.before(next_)) {
+    ++env.counters.acks_forged;
+    return;
+  }
+  if (sn.before(una_) || ring_[sn].acked()) {
+    ++env.counters.acks_stale;
+    return;
+  }
+  SendSlot& slot = ring_[sn];
+  const auto age_us = slot.since(stamp, moment);
+  if (!age_us) {
+    ++env.counters.acks_forged;
+    return;
+  }
+  rtt.sample(*age_us, env.options);
+  env.counters.rtt_us.record(*age_us);
+  ++env.counters.acks_received;
+  const bool later_transmission = !env.options.fastack_conserve || stamp.after(round.newest_stamp);
+  if (!round.acked.proven || (sn.after(round.newest) && later_transmission)) {
+    round.newest = sn;
+    round.newest_stamp = stamp;
+  }
+  round.acked.proven = true;
+  acknowledge(slot, round);
+}
 
 }  // namespace penstock::kcp

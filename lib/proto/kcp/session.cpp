@@ -33,7 +33,7 @@ Refusal Session::on_datagram(Segment datagram, Instant now) {
   if (phase_ == Phase::closed) return Refusal::closed;
   const Refusal fault = validate(datagram.bytes());
   if (fault != Refusal::none) return fault;
-  const Refusal refused = apply(std::move(datagram), moment_at(now));
+  const Refusal refused = apply(datagram, moment_at(now));
   update_after_change(now);
   finish_if_drained();
   return refused;
@@ -54,16 +54,23 @@ void Session::on_timeout(Instant now) {
 
 SendResult Session::send(SegmentQueue& message, Instant now) {
   if (phase_ != Phase::open) return SendResult::closed;
-  const SendResult result = sender_.send(message, *env_);
+  return after_send(sender_.send(message, *env_), now);
+}
+
+SendResult Session::send(Segment& message, Instant now) {
+  if (phase_ != Phase::open) return SendResult::closed;
+  return after_send(sender_.send_one(message, *env_), now);
+}
+
+inline SendResult Session::after_send(SendResult result, Instant now) {
   if (result == SendResult::accepted) {
-    if (acks_due() || acks_.empty()) deadline_ = Instant::never();
-    retry_owed_ = false;
+    if (retry_owed_) end_retry();
     writable_event_ = false;
   } else if (result == SendResult::full && !sender_.wants_room()) {
     deadline_ = earlier(deadline_, now + memory_retry);
     retry_owed_ = true;
   }
-  probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
+  if (sender_.blocked_by_peer() || probe_.asking()) probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
   return result;
 }
 
@@ -87,8 +94,6 @@ std::optional<Received> Session::poll_receive() {
   if (was_shut && received) probe_.owe_wins();
   return received;
 }
-
-std::optional<Receivable> Session::receivable() const { return receiver_.receivable(env_->options); }
 
 std::optional<SessionEvent> Session::poll_event() {
   if (proven_event_) {
@@ -162,27 +167,41 @@ void Session::release() {
 }
 
 // Looks at every segment before any is applied, so that a bad one leaves nothing behind (ikcp applies those before it).
-Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
+inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
   if (bytes.size() < header_bytes) return Refusal::too_short;
-  SegmentReader reader(bytes);
-  std::optional<Header> previous;  // the PUSH before, when it was fresh
-  while (reader.next()) {
-    const Header& header = reader.header();
+  std::uint8_t behind = 0;  // frg of the fresh PUSH before, when `sn` is the one behind it
+  Seq32 sn;
+  std::uint32_t plain = 0;
+  const std::uint8_t* at = bytes.data();
+  for (std::size_t left = bytes.size(); left >= header_bytes;) {
+    const Header header = decode(at);
     if (header.conv != conv_) return Refusal::wrong_conv;
+    if (header.length > left - header_bytes) return Refusal::bad_length;
     if (!known(header.command)) return Refusal::bad_command;
     if (!sender_.plausible(header.una)) return Refusal::una_ahead;
+    at += header_bytes + header.length;
+    left -= header_bytes + header.length;
     if (header.command != Command::push) continue;
+    if (behind == 0 && receiver_.is_plain_next(header.sn, header.fragment, plain, env_->options)) {
+      ++plain;
+      continue;
+    }
     if (receiver_.place_of(header.sn, env_->options) != Receiver::Place::fresh) continue;
-    if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return Refusal::bad_fragment;
-    const bool behind = previous && header.sn == previous->sn + 1 && !env_->options.stream;
-    if (behind && !Receiver::follows(previous->fragment, header.fragment)) return Refusal::bad_fragment;
-    previous = header;
+    if (!fragment_fits(header, behind, sn)) return Refusal::bad_fragment;
+    behind = header.fragment;
+    sn = header.sn + 1;
   }
-  if (!reader.malformed()) return Refusal::none;
-  return reader.header().conv == conv_ ? Refusal::bad_length : Refusal::wrong_conv;
+  return Refusal::none;
 }
 
-Refusal Session::apply(Segment datagram, const Moment& moment) {
+// `behind` is the frg of the fresh PUSH before it in the datagram, and `sn` the number that follows that one.
+bool Session::fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const {
+  if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return false;
+  const bool follows_one = behind != 0 && header.sn == sn && !env_->options.stream;
+  return !follows_one || Receiver::follows(behind, header.fragment);
+}
+
+inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
   AckRound round = sender_.begin_round();
   Refusal refused = Refusal::none;
   bool took_data = false;
@@ -190,22 +209,44 @@ Refusal Session::apply(Segment datagram, const Moment& moment) {
   while (reader.next()) {
     const Header& header = reader.header();
     sender_.on_window(round, header.una, header.window, *env_);
-    if (header.command == Command::ack) {
-      on_ack(round, header, moment);
-    } else if (header.command == Command::push) {
+    if (header.command == Command::push) {
       const Refusal push = take_push(header, datagram, reader, moment.now);
       took_data |= push == Refusal::none;
       if (refused == Refusal::none) refused = push;
+    } else if (header.command == Command::ack) {
+      on_ack(round, header, moment);
     } else if (header.command == Command::wask) {
       probe_.on_wask();
       ++env_->counters.probes_received;
     }
   }
-  sender_.end_round(round, moment, congestion_, *env_);
+  if (round.acked.segments != 0 || round.una.after(sender_.una())) sender_.end_round(round, moment, congestion_, *env_);
   return took_data ? Refusal::none : refused;
 }
 
-Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
+inline Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
+  if (phase_ != Phase::open || !receiver_.is_plain_next(header.sn, header.fragment, 0, env_->options)) {
+    return take_other_push(header, datagram, reader, now);
+  }
+  if (!receiver_.store_next(payload_of(header, datagram, reader), *env_)) return refuse_for_memory();
+  ++env_->counters.segments_received;
+  owe_ack(header, now);
+  return Refusal::none;
+}
+
+inline void Session::owe_ack(const Header& header, Instant now) {
+  if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++env_->counters.acks_left_out;
+  if (env_->options.ack_delay_ms != 0) put_off_acks(now);
+  probe_.allow_ping();
+}
+
+Refusal Session::refuse_for_memory() {
+  ++env_->counters.no_memory;
+  return Refusal::no_memory;
+}
+
+// Duplicates, fragments, what comes out of order or fills a gap, streams.
+Refusal Session::take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
   Counters& counters = env_->counters;
   const Receiver::Place place = receiver_.place_of(header.sn, env_->options);
   if (place == Receiver::Place::beyond) {
@@ -218,8 +259,7 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
     const bool judged = reader.alone() || receiver_.fragment_fits(header.sn, header.fragment, env_->options);
     if (!judged) return Refusal::bad_fragment;
     if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
-      ++counters.no_memory;
-      return Refusal::no_memory;
+      return refuse_for_memory();
     }
     ++counters.segments_received;
   } else {
@@ -231,14 +271,12 @@ Refusal Session::take_push(const Header& header, Segment& datagram, const Segmen
       return Refusal::none;
     }
   }
-  if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++counters.acks_left_out;
-  if (env_->options.ack_delay_ms != 0) put_off_acks(now);
-  probe_.allow_ping();
+  owe_ack(header, now);
   return Refusal::none;
 }
 
 // The datagram itself for the last segment, so that a lone segment is the only holder of its block; else a share of it.
-Segment Session::payload_of(const Header& header, Segment& datagram, const SegmentReader& reader) {
+inline Segment Session::payload_of(const Header& header, Segment& datagram, const SegmentReader& reader) {
   if (!reader.at_last()) return datagram.share(reader.payload_offset(), header.length);
   Segment payload = std::move(datagram);
   payload.trim_front(reader.payload_offset());
@@ -246,13 +284,13 @@ Segment Session::payload_of(const Header& header, Segment& datagram, const Segme
   return payload;
 }
 
-void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
+inline void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
   if (Probe::answers_ping(header.sn, header.stamp, sender_.una(), ping_stamp())) return prove();
   sender_.on_ack(round, header.sn, header.stamp, moment, rtt_, *env_);
-  if (round.acked.proven) prove();
+  if (round.acked.proven && !proven_) prove();
 }
 
-Header Session::common_header() const {
+inline Header Session::common_header() const {
   // A closing session takes no data, and says so before the peer sends it in vain.
   const std::uint32_t window = phase_ == Phase::open ? receiver_.window(env_->options) : 0;
   Header header;
@@ -269,18 +307,30 @@ void Session::put_off_acks(Instant now) {
 }
 
 // A closing session has no data left to wait for, and what fills a datagram has nothing to gain by waiting.
-bool Session::acks_due() const {
+inline bool Session::acks_due() const {
   if (acks_.empty()) return false;
-  const Options& options = env_->options;
-  if (options.ack_delay_ms == 0 || acks_overdue_ || phase_ != Phase::open) return true;
-  return (acks_.count() + 1) * header_bytes > options.mtu;
+  return env_->options.ack_delay_ms == 0 || acks_waited_enough();
+}
+
+bool Session::acks_waited_enough() const {
+  if (acks_overdue_ || phase_ != Phase::open) return true;
+  return (acks_.count() + 1) * header_bytes > env_->options.mtu;
+}
+
+// A message was taken, so there is no send to try again; ACKs may still wait for data.
+void Session::end_retry() {
+  retry_owed_ = false;
+  if (acks_due() || acks_.empty()) deadline_ = Instant::never();
 }
 
 void Session::write_in_order(OutDatagram& out, const Moment& moment) {
   if (!acks_.empty() && !acks_due() && !wants_transmit(moment.now)) return;
-  write_acks(out);
-  write_window_commands(out);
-  sender_.write(out, common_header(), moment, rtt_, congestion_, *env_);
+  const Header header = common_header();
+  if (!acks_.empty() || probe_.answer_owed()) write_acks(out, header);
+  if (probe_.wask_owed() || probe_.wins_owed()) write_window_commands(out, header);
+  if (sender_.wants_write(moment.now, congestion_, env_->options)) {
+    sender_.write(out, header, moment, rtt_, congestion_, *env_);
+  }
 }
 
 void Session::write_answer(OutDatagram& out, const Header& common) {
@@ -289,8 +339,7 @@ void Session::write_answer(OutDatagram& out, const Header& common) {
   ++env_->counters.acks_sent;
 }
 
-void Session::write_acks(OutDatagram& out) {
-  Header header = common_header();
+void Session::write_acks(OutDatagram& out, Header header) {
   write_answer(out, header);
   header.command = Command::ack;
   for (; !acks_.empty() && out.room() >= header_bytes; acks_.pop_front(env_->memory)) {
@@ -304,8 +353,7 @@ void Session::write_acks(OutDatagram& out) {
   if (phase_ == Phase::open && !retry_owed_) deadline_ = Instant::never();
 }
 
-void Session::write_window_commands(OutDatagram& out) {
-  Header header = common_header();
+void Session::write_window_commands(OutDatagram& out, Header header) {
   if (probe_.wask_owed() && out.room() >= header_bytes) {
     header.command = Command::wask;
     encode(header, out.header(header_bytes));
@@ -337,14 +385,9 @@ void Session::write_unproven(OutDatagram& out, const Moment& moment) {
   }
 }
 
-void Session::update_after_change(Instant now) {
-  probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
+inline void Session::update_after_change(Instant now) {
+  if (sender_.blocked_by_peer() || probe_.asking()) probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
   if (sender_.take_room_again(env_->options)) writable_event_ = true;
-}
-
-void Session::finish_if_drained() {
-  // What is owed to a peer that has proven nothing is never sent, so it is not waited for either.
-  if (phase_ == Phase::closing && sender_.drained() && (acks_.empty() || !proven_)) finish(reason_);
 }
 
 void Session::finish(CloseReason reason) {

@@ -64,11 +64,15 @@ class Session {
   // Call when now ≥ next_deadline(). Resends themselves go out by poll_transmit().
   void on_timeout(Instant now);
   SendResult send(SegmentQueue& message, Instant now);
+  // The same for a message that fits_one(); untouched unless it is accepted.
+  SendResult send(Segment& message, Instant now);
+  // In message mode, a message of so many bytes takes one segment.
+  bool fits_one(std::uint32_t bytes) const { return !env_->options.stream && bytes <= env_->options.mss(); }
   // `service` and `drained` deliver what is queued first, for linger_ms at most; any other reason ends at once.
   void close(CloseReason reason, Instant now);
 
   std::optional<Received> poll_receive();
-  std::optional<Receivable> receivable() const;
+  std::optional<Receivable> receivable() const { return receiver_.receivable(env_->options); }
   std::optional<SessionEvent> poll_event();
   // Fills at most min(mtu, out.room()) bytes; false when nothing was written.
   bool poll_transmit(OutDatagram& out, Instant now);
@@ -101,20 +105,30 @@ class Session {
   enum class Phase : std::uint8_t { open, closing, closed };
 
   Refusal validate(std::span<const std::uint8_t> bytes) const;
-  Refusal apply(Segment datagram, const Moment& moment);
+  bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;
+  Refusal apply(Segment& datagram, const Moment& moment);
   Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
+  Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
+  Refusal refuse_for_memory();
+  void owe_ack(const Header& header, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
   void put_off_acks(Instant now);
   bool acks_due() const;
+  bool acks_waited_enough() const;
+  void end_retry();
+  SendResult after_send(SendResult result, Instant now);
   Header common_header() const;
   void write_answer(OutDatagram& out, const Header& common);
-  void write_acks(OutDatagram& out);
-  void write_window_commands(OutDatagram& out);
+  void write_acks(OutDatagram& out, Header header);
+  void write_window_commands(OutDatagram& out, Header header);
   void write_in_order(OutDatagram& out, const Moment& moment);
   void write_unproven(OutDatagram& out, const Moment& moment);
   void update_after_change(Instant now);
-  void finish_if_drained();
+  void finish_if_drained() {
+    // What is owed to a peer that has proven nothing is never sent, so it is not waited for either.
+    if (phase_ == Phase::closing && sender_.drained() && (acks_.empty() || !proven_)) finish(reason_);
+  }
   void finish(CloseReason reason);
   void prove();
   Moment moment_at(Instant now) const { return Moment::at(now, stamp_origin_); }

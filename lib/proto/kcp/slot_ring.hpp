@@ -35,12 +35,16 @@ class SlotRing {
   // then nothing changed.
   bool reserve(BuddyMemory& memory, std::uint32_t count, Seq32 first, Seq32 end) {
     if (count <= capacity_) return true;
-    return grow(memory, std::max(std::bit_ceil(count), smallest), first, end);
+    return capacity_ == 0 && count <= smallest ? take_smallest(memory)
+                                               : grow(memory, std::max(std::bit_ceil(count), smallest), first, end);
   }
   // Gives the memory back. Every slot must have let go of what it held.
   void release(BuddyMemory& memory) {
     if (slots_ == nullptr) return;
-    memory.give(std::exchange(slots_, nullptr), std::size_t{std::exchange(capacity_, 0)} * sizeof(T));
+    T* slots = std::exchange(slots_, nullptr);
+    const std::uint32_t capacity = std::exchange(capacity_, 0);
+    if (capacity == smallest) memory.give(slots, std::size_t{smallest} * sizeof(T));
+    else give_large(memory, slots, capacity);
   }
 
   // Constructs the slot of `sn`, which must hold nothing.
@@ -55,7 +59,19 @@ class SlotRing {
   std::uint32_t capacity() const { return capacity_; }
 
  private:
-  bool grow(BuddyMemory& memory, std::uint32_t capacity, Seq32 first, Seq32 end) {
+  [[gnu::noinline]] static void give_large(BuddyMemory& memory, T* slots, std::uint32_t capacity) {
+    memory.give(slots, std::size_t{capacity} * sizeof(T));
+  }
+  // The size is a constant here, which makes it a few instructions: a session that sends one message at a time comes here
+  // for each.
+  bool take_smallest(BuddyMemory& memory) {
+    slots_ = static_cast<T*>(memory.take(std::size_t{smallest} * sizeof(T)));
+    if (slots_ == nullptr) return false;
+    if constexpr (unused == Unused::cleared) std::uninitialized_value_construct_n(slots_, smallest);
+    capacity_ = smallest;
+    return true;
+  }
+  [[gnu::noinline, gnu::cold]] bool grow(BuddyMemory& memory, std::uint32_t capacity, Seq32 first, Seq32 end) {
     T* larger = static_cast<T*>(memory.take(std::size_t{capacity} * sizeof(T)));
     if (larger == nullptr) return false;
     if constexpr (unused == Unused::cleared) std::uninitialized_value_construct_n(larger, capacity);

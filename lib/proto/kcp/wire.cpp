@@ -4,7 +4,7 @@ namespace penstock::kcp {
 
 std::optional<Header> peek(std::span<const std::uint8_t> datagram) {
   if (datagram.size() < header_bytes) return std::nullopt;
-  return decode(datagram);
+  return decode(datagram.data());
 }
 
 }  // namespace penstock::kcp

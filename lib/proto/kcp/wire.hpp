@@ -4,7 +4,6 @@
 // bytes of payload. Pure functions on bytes, callable from any core.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -40,10 +39,10 @@ struct Header {
   std::uint32_t length = 0;   // len: bytes of payload behind the header
 };
 
-// Writes the header to the first 24 bytes of `target`, which must hold them.
-void encode(const Header& header, std::span<std::uint8_t> target);
-// The header in the first 24 bytes. `command` is as received and may be none of the four.
-Header decode(std::span<const std::uint8_t> bytes);
+// Writes the header to the 24 bytes at `target`.
+void encode(const Header& header, std::uint8_t* target);
+// The header in the 24 bytes at `bytes`. `command` is as received and may be none of the four.
+Header decode(const std::uint8_t* bytes);
 constexpr bool known(Command command) { return command >= Command::push && command <= Command::wins; }
 
 // The first header of a datagram that has one, for listeners that key by conv and judge what may open a session.
@@ -85,34 +84,40 @@ struct Moment {
   }
 };
 
-inline void encode(const Header& header, std::span<std::uint8_t> target) {
-  PENSTOCK_ASSERT(target.size() >= header_bytes);
+inline void encode(const Header& header, std::uint8_t* target) {
   const std::uint32_t command_word = static_cast<std::uint32_t>(header.command) | std::uint32_t{header.fragment} << 8 |
                                      std::uint32_t{header.window} << 16;
-  const std::array<std::uint32_t, 6> words = {header.conv,     command_word,     header.stamp.raw(),
-                                              header.sn.raw(), header.una.raw(), header.length};
-  static_assert(sizeof(words) == header_bytes);
-  std::memcpy(target.data(), words.data(), header_bytes);
+  // Three stores, as each word is made in a register of its own.
+  const auto store = [target](std::size_t at, std::uint32_t low, std::uint32_t high) {
+    const std::uint64_t word = std::uint64_t{high} << 32 | low;
+    std::memcpy(target + at, &word, sizeof(word));
+  };
+  store(0, header.conv, command_word);
+  store(8, header.stamp.raw(), header.sn.raw());
+  store(16, header.una.raw(), header.length);
 }
 
-inline Header decode(std::span<const std::uint8_t> bytes) {
-  PENSTOCK_ASSERT(bytes.size() >= header_bytes);
-  std::array<std::uint32_t, 6> words;
-  std::memcpy(words.data(), bytes.data(), header_bytes);
-  return {.conv = words[0],
-          .command = static_cast<Command>(words[1] & 0xff),
-          .fragment = static_cast<std::uint8_t>(words[1] >> 8),
-          .window = static_cast<std::uint16_t>(words[1] >> 16),
-          .stamp = Stamp32(words[2]),
-          .sn = Seq32(words[3]),
-          .una = Seq32(words[4]),
-          .length = words[5]};
+inline Header decode(const std::uint8_t* bytes) {
+  const auto load = [bytes](std::size_t at) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes + at, sizeof(word));
+    return word;
+  };
+  const std::uint32_t command_word = load(4);
+  return {.conv = load(0),
+          .command = static_cast<Command>(command_word & 0xff),
+          .fragment = static_cast<std::uint8_t>(command_word >> 8),
+          .window = static_cast<std::uint16_t>(command_word >> 16),
+          .stamp = Stamp32(load(8)),
+          .sn = Seq32(load(12)),
+          .una = Seq32(load(16)),
+          .length = load(20)};
 }
 
 inline bool SegmentReader::next() {
   const std::size_t rest = bytes_.size() - end_;
   if (rest < header_bytes) return false;
-  header_ = decode(bytes_.subspan(end_));
+  header_ = decode(bytes_.data() + end_);
   if (header_.length > rest - header_bytes) {
     malformed_ = true;
     return false;

@@ -21,8 +21,7 @@ struct Workshop {
 
   OutDatagram datagram(const wire::Bytes& data, std::uint32_t copy_break = 2048) {
     OutDatagram out(pool.allocate(), headroom_bytes, 1800, copy_break);
-    const auto place = out.header(static_cast<std::uint32_t>(data.size()));
-    std::copy(data.begin(), data.end(), place.begin());
+    std::copy(data.begin(), data.end(), out.header(static_cast<std::uint32_t>(data.size())));
     return out;
   }
   Segment segment(const wire::Bytes& data) {

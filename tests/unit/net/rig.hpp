@@ -132,8 +132,7 @@ struct Rig {
     Block* block = pool.allocate();
     REQUIRE(block != nullptr);
     OutDatagram out(block, headroom_bytes, 2048 - headroom_bytes, copy_break);
-    const auto place = out.header(static_cast<std::uint32_t>(bytes.size()));
-    std::copy(bytes.begin(), bytes.end(), place.begin());
+    std::copy(bytes.begin(), bytes.end(), out.header(static_cast<std::uint32_t>(bytes.size())));
     return out;
   }
   Stack::SendVerdict send(Path& path, const wire::Bytes& bytes, Sent* one = nullptr) {

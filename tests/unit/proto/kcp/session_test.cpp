@@ -213,7 +213,7 @@ TEST_CASE("payload is linked, not copied, above the copy break") {
   Block* head = bench.world.pool.allocate();
   OutDatagram out(head, 128, 1400, 512);
   REQUIRE(bench.session.poll_transmit(out, at_ms(0)));
-  CHECK(out.head().length() == 24);
+  CHECK(out.head().size() == 24);
   CHECK(out.link().length() == 1000);
   CHECK(flat(out).size() == 1024);
 }

@@ -24,7 +24,7 @@ TEST_CASE("a header has its fields where ikcp puts them, little-endian") {
   header.una = Seq32(0xdeadbeef);
   header.length = 0x01020304;
   Bytes bytes(header_bytes);
-  encode(header, bytes);
+  encode(header, bytes.data());
   CHECK(bytes == hex("44332211 51 56 9a78 12f0debc 9a785634 efbeadde 04030201"));
 }
 
@@ -59,7 +59,7 @@ TEST_CASE("decode is the inverse of encode for any 24 bytes") {
     Bytes bytes(header_bytes);
     for (auto& byte : bytes) byte = static_cast<std::uint8_t>(rng.next());
     Bytes again(header_bytes);
-    encode(decode(bytes), again);
+    encode(decode(bytes.data()), again.data());
     REQUIRE(again == bytes);
   }
 }
@@ -119,10 +119,4 @@ TEST_CASE("a moment splits microseconds into the stamp and the rest") {
   CHECK(moment.us == 567);
   // 49.7 days later the stamp has wrapped around.
   CHECK(Moment::at(Instant::at_us(4'294'967'296'000), Stamp32(5)).stamp.raw() == 5);
-}
-
-TEST_CASE("encoding into less than a header is our own mistake") {
-  Bytes small(23);
-  CHECK(penstock::test::aborts([&] { encode(Header{}, small); }));
-  CHECK(penstock::test::aborts([&] { decode(small); }));
 }

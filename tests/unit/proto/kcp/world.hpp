@@ -165,7 +165,7 @@ inline Bytes wire(std::initializer_list<Wire> segments) {
     header.length = static_cast<std::uint32_t>(segment.payload.size());
     const std::size_t start = bytes.size();
     bytes.resize(start + header_bytes);
-    encode(header, std::span(bytes).subspan(start));
+    encode(header, bytes.data() + start);
     // One by one: g++ 12 takes the insertion of nothing for a write out of bounds.
     for (const char c : segment.payload) bytes.push_back(static_cast<std::uint8_t>(c));
   }
