@@ -80,10 +80,10 @@ Commands::Outcome Commands::dispatch(std::string_view command, const Parameters&
     std::size_t parameters_max;
   };
   static constexpr std::array rows = {
-      Row{"/penstock/info", &Commands::info, 0, 0},           Row{"/penstock/worker", &Commands::worker, 1, 1},
-      Row{"/penstock/listener", &Commands::listener, 1, 1},   Row{"/penstock/drops", &Commands::drops, 0, 0},
-      Row{"/penstock/sessions", &Commands::sessions, 2, 3},   Row{"/penstock/session", &Commands::session, 1, 2},
-      Row{"/penstock/histogram", &Commands::histogram, 2, 2},
+      Row{"/penstock/info", &Commands::info, 0, 0},       Row{"/penstock/workers", &Commands::workers, 0, 0},
+      Row{"/penstock/worker", &Commands::worker, 1, 1},   Row{"/penstock/listener", &Commands::listener, 1, 1},
+      Row{"/penstock/drops", &Commands::drops, 0, 0},     Row{"/penstock/sessions", &Commands::sessions, 2, 3},
+      Row{"/penstock/session", &Commands::session, 1, 2}, Row{"/penstock/histogram", &Commands::histogram, 2, 2},
   };
   static_assert(rows.size() == command_names.size());
   const auto row = std::ranges::find(rows, command, &Row::name);
@@ -98,6 +98,11 @@ Commands::Outcome Commands::info(const Parameters&) {
   std::uint64_t sessions = 0;
   for (const StatsSnapshot& snapshot : snapshots_) sessions += snapshot.worker.sessions_now;
   return report_info(info_, sessions);
+}
+
+Commands::Outcome Commands::workers(const Parameters&) {
+  if (const auto done = read_all(); !done) return fail(done.error());
+  return report_workers(snapshots_);
 }
 
 Commands::Outcome Commands::worker(const Parameters& parameters) {

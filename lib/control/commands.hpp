@@ -37,6 +37,7 @@ struct CommandName {
 };
 inline constexpr std::array command_names = {
     CommandName{"/penstock/info", "What this node is: versions, ports, own addresses, listeners. No parameters"},
+    CommandName{"/penstock/workers", "All workers side by side: load, rates, sessions, hand-over. No parameters"},
     CommandName{"/penstock/worker", "Counters and levels of a worker. Parameter: worker"},
     CommandName{"/penstock/listener", "Counters of a listener, all workers together. Parameter: listener"},
     CommandName{"/penstock/drops", "Dropped frames and datagrams by reason, all workers together. No parameters"},
@@ -62,6 +63,7 @@ class Commands {
 
   Outcome dispatch(std::string_view command, const Parameters& parameters);
   Outcome info(const Parameters& parameters);
+  Outcome workers(const Parameters& parameters);
   Outcome worker(const Parameters& parameters);
   Outcome listener(const Parameters& parameters);
   Outcome drops(const Parameters& parameters);

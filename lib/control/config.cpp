@@ -92,9 +92,15 @@ void read_limits(TableReader& table, LimitsConfig& limits) {
   table.integer("neighbors_max", limits.neighbors_max, 16, 1'048'576);
 }
 
+void read_workers(TableReader& table, WorkersConfig& workers) {
+  table.choice("poll", workers.poll, {{"busy", Poll::busy}, {"adaptive", Poll::adaptive}});
+  workers.poll_line = table.scan().line_of(table.line(), table.path_of("poll"));
+}
+
 void read_document(TableReader& document, Config& config) {
   document.table("eal", [&](TableReader& table) { read_eal(table, config.eal_args); });
   document.table("limits", [&](TableReader& table) { read_limits(table, config.limits); });
+  document.table("workers", [&](TableReader& table) { read_workers(table, config.workers); });
   document.tables("port", 1, ports_max, [&](TableReader& table) { read_port(table, config.ports.emplace_back()); });
   document.tables("listener", 1, listeners_max,
                   [&](TableReader& table) { read_listener(table, config.listeners.emplace_back()); });

@@ -33,6 +33,17 @@ struct LimitsConfig {
   std::uint32_t neighbors_max = 4'096;                 // next hops in the neighbour cache, 16 … 1,048,576
 };
 
+enum class Poll : std::uint8_t {
+  busy,      // a worker never rests: the lowest latency, a whole core
+  adaptive,  // a worker without work pauses, then sleeps
+};
+
+// [workers]: how each worker's loop behaves.
+struct WorkersConfig {
+  std::uint32_t poll_line = 0;  // of the key `poll`; 0 when the file has none
+  Poll poll = Poll::busy;
+};
+
 // [port.impair]: what to do to frames on purpose, in both directions. Fractions are parts per million of the frames.
 struct ImpairConfig {
   std::uint32_t loss_ppm = 0;           // key `loss`, 0 … 1,000,000
@@ -131,6 +142,7 @@ struct Config {
   std::string file;                   // as it was named
   std::vector<std::string> eal_args;  // [eal] args, word by word; the command line wins over them
   LimitsConfig limits;
+  WorkersConfig workers;
   std::vector<PortConfig> ports;          // at least one
   std::vector<ListenerConfig> listeners;  // at least one
 };

@@ -9,6 +9,7 @@
 namespace penstock::control {
 
 void read_limits(TableReader& table, LimitsConfig& limits);        // [limits]
+void read_workers(TableReader& table, WorkersConfig& workers);     // [workers]
 void read_impair(TableReader& table, ImpairConfig& impair);        // [port.impair]
 void read_port(TableReader& table, PortConfig& port);              // [[port]]
 void read_listener(TableReader& table, ListenerConfig& listener);  // [[listener]]

@@ -24,6 +24,10 @@ constexpr std::array worker_fields = {
     Field{"turns", &WorkerStats::turns},
     Field{"turns_with_work", &WorkerStats::turns_with_work},
     Field{"stalls", &WorkerStats::stalls},
+    Field{"cycles_busy", &WorkerStats::cycles_busy},
+    Field{"cycles_idle", &WorkerStats::cycles_idle},
+    Field{"sleeps", &WorkerStats::sleeps},
+    Field{"slept_us", &WorkerStats::slept_us},
     Field{"rx_packets", &WorkerStats::rx_packets},
     Field{"rx_bytes", &WorkerStats::rx_bytes},
     Field{"tx_packets", &WorkerStats::tx_packets},
@@ -41,6 +45,9 @@ constexpr std::array worker_fields = {
     Field{"credit_waits", &WorkerStats::credit_waits},
     Field{"timers_fired", &WorkerStats::timers_fired},
     Field{"mails", &WorkerStats::mails},
+    Field{"busy_percent", &WorkerStats::busy_percent_now},
+    Field{"rx_packets_per_s", &WorkerStats::rx_packets_per_s_now},
+    Field{"tx_packets_per_s", &WorkerStats::tx_packets_per_s_now},
 };
 
 constexpr std::array machine_fields = {
@@ -164,6 +171,28 @@ Reply report_worker(const StatsSnapshot& snapshot) {
   for (const auto& field : machine_fields) reply.integer(field.name, snapshot.machine.*field.member);
   reply.integer("retransmissions", snapshot.machine.retransmitted_timeout + snapshot.machine.retransmitted_fast);
   add_levels(reply, snapshot.levels);
+  return reply;
+}
+
+Reply report_workers(std::span<const StatsSnapshot> workers) {
+  static constexpr std::array columns = {
+      Field{"busy_percent", &WorkerStats::busy_percent_now},
+      Field{"rx_packets_per_s", &WorkerStats::rx_packets_per_s_now},
+      Field{"tx_packets_per_s", &WorkerStats::tx_packets_per_s_now},
+      Field{"sessions", &WorkerStats::sessions_now},
+      Field{"steered_wrong", &WorkerStats::steered_wrong},
+      Field{"handed_out", &WorkerStats::handed_out},
+      Field{"handed_in", &WorkerStats::handed_in},
+      Field{"stalls", &WorkerStats::stalls},
+      Field{"sleeps", &WorkerStats::sleeps},
+  };
+  Reply reply;
+  reply.integer("workers", workers.size());
+  for (const auto& column : columns) {
+    std::vector<std::uint64_t> values;
+    for (const StatsSnapshot& worker : workers) values.push_back(worker.worker.*column.member);
+    reply.integers(column.name, values);
+  }
   return reply;
 }
 

@@ -35,6 +35,8 @@ enum class Addresses : std::uint8_t { hidden, shown };
 Reply report_info(const NodeInfo& info, std::uint64_t sessions);
 // One worker: its counters, its machines', its levels, and the sums of its drops.
 Reply report_worker(const StatsSnapshot& snapshot);
+// All workers side by side, as columns: the n-th element of each array is worker n's. It shows who carries too much.
+Reply report_workers(std::span<const StatsSnapshot> workers);
 // Drop reasons of all workers together.
 Reply report_drops(std::span<const StatsSnapshot> workers);
 // Listener `index` of all workers together.

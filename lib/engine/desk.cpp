@@ -75,6 +75,26 @@ LevelStats level_stats(const World& world) {
   return levels;
 }
 
+// Rates are those of the last whole second: long enough to be steady, short enough to be watched.
+constexpr Duration rate_window = Duration::seconds(1);
+
+void roll_rates(WorkerStats& stats, RateWindow& window, Instant now) {
+  if (!window.since.is_never()) {
+    if (now - window.since < rate_window) return;
+    const auto us = static_cast<std::uint64_t>((now - window.since).count_us());
+    const std::uint64_t busy = stats.cycles_busy - window.cycles_busy;
+    const std::uint64_t all = busy + stats.cycles_idle - window.cycles_idle;
+    stats.busy_percent_now = all == 0 ? 0 : busy * 100 / all;
+    stats.rx_packets_per_s_now = (stats.rx_packets - window.rx_packets) * 1'000'000 / us;
+    stats.tx_packets_per_s_now = (stats.tx_packets - window.tx_packets) * 1'000'000 / us;
+  }
+  window = {.since = now,
+            .cycles_busy = stats.cycles_busy,
+            .cycles_idle = stats.cycles_idle,
+            .rx_packets = stats.rx_packets,
+            .tx_packets = stats.tx_packets};
+}
+
 ListenerStats listener_stats(const Listener& listener) {
   const ListenerCounters& from = listener.counters();
   return {.opened = from.opened,
@@ -131,6 +151,7 @@ void publish_when_due(World& world, Instant now) {
   if (world.parts.published == nullptr || now - world.last_snapshot < world.config.snapshot_interval) return;
   world.last_snapshot = now;
   ++world.snapshots;
+  roll_rates(world.stats, world.rates, now);
   fill_snapshot(world, *world.snapshot, now);
   world.parts.published->publish(*world.snapshot);
 }

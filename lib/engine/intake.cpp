@@ -146,10 +146,9 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, I
       case net::Stack::Intake::dropped: break;
     }
   }
-  if (count > 0) {
-    world.worked = true;
-    world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
-  }
+  // What was dropped was work as well, and more may wait behind it.
+  if (count + dropped > 0) world.worked = true;
+  if (count > 0) world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
   take_burst(world, burst, now);
   return count;
 }

@@ -28,7 +28,11 @@ inline constexpr std::uint32_t workers_max = 64;
 struct WorkerStats {
   std::uint64_t turns = 0;            // calls of run_once
   std::uint64_t turns_with_work = 0;  // … that received, sent or fired something
-  std::uint64_t stalls = 0;           // gaps of more than 5 ms between turns
+  std::uint64_t stalls = 0;           // gaps of more than 5 ms between turns that the worker did not choose
+  std::uint64_t cycles_busy = 0;      // of the time stamp counter, in turns with work and on the way to the next one
+  std::uint64_t cycles_idle = 0;      // … in turns without, sleep included
+  std::uint64_t sleeps = 0;           // times that the worker slept because nothing was to be done
+  std::uint64_t slept_us = 0;         // … and for how long it meant to
   std::uint64_t rx_packets = 0;       // frames that the ports gave or dropped
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_packets = 0;  // frames that the ports took
@@ -45,7 +49,10 @@ struct WorkerStats {
   std::uint64_t sessions_unproven_now = 0;
   std::uint64_t credit_waits = 0;  // times an unproven session had to wait for credit
   std::uint64_t timers_fired = 0;
-  std::uint64_t mails = 0;  // commands of control carried out
+  std::uint64_t mails = 0;             // commands of control carried out
+  std::uint64_t busy_percent_now = 0;  // share of busy cycles in the last second …
+  std::uint64_t rx_packets_per_s_now = 0;
+  std::uint64_t tx_packets_per_s_now = 0;  // … and what was received and sent in it
 };
 
 // The machines' counters, one set a worker, all listeners together.

@@ -95,7 +95,10 @@ bool fire_timers(World& world, Instant now) {
 void tell_services(World& world, Connections& connections, Instant now) {
   for (std::uint32_t number = 0; number < world.parts.services.size(); ++number) {
     Application& service = *world.parts.services[number];
-    if (now >= service.next_deadline()) service.on_timeout(connections, now);
+    if (now >= service.next_deadline()) {
+      world.worked = true;
+      service.on_timeout(connections, now);
+    }
     Teller teller(service, connections, now);
     // The list may grow while a service works on other sessions; those were not visited and come last.
     for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {

@@ -68,6 +68,18 @@ void Worker::run_once(Instant asked_now) {
   publish_when_due(world, now);
 }
 
+bool Worker::worked() const { return world_->worked; }
+
+void Worker::took(std::uint64_t cycles) {
+  (world_->worked ? world_->stats.cycles_busy : world_->stats.cycles_idle) += cycles;
+}
+
+void Worker::slept(Duration span) {
+  ++world_->stats.sleeps;
+  world_->stats.slept_us += static_cast<std::uint64_t>(span.count_us());
+  world_->last_turn = world_->last_turn + span;
+}
+
 Instant Worker::next_deadline() const {
   const World& world = *world_;
   if (world.backlog || world.dirty.count() > 0) return world.now;

@@ -49,6 +49,12 @@ class Worker {
 
   // One turn: mailbox, receive, timers, services, send, statistics.
   void run_once(Instant now);
+  // Whether the last turn received, sent or fired something.
+  bool worked() const;
+  // Tells the worker what its last turn and the way to the next one took of the time stamp counter, for its statistics.
+  void took(std::uint64_t cycles);
+  // Tells it that `span` of the time since its last turn was given away on purpose, and so is no stall.
+  void slept(Duration span);
   // When run_once() must be called again at the latest if nothing is received; never more than a tick of the timer wheel
   // behind the earliest deadline. The present moment when a turn left work behind for want of blocks or TX room.
   Instant next_deadline() const;

@@ -55,6 +55,15 @@ class DirtyList {
   std::uint32_t count_ = 0;
 };
 
+// Where the counters stood when the present second began.
+struct RateWindow {
+  Instant since = Instant::never();
+  std::uint64_t cycles_busy = 0;
+  std::uint64_t cycles_idle = 0;
+  std::uint64_t rx_packets = 0;
+  std::uint64_t tx_packets = 0;
+};
+
 struct World {
   World(const NodeConfig& node, std::uint32_t worker_index, const WorkerParts& given, Instant start);
   World(const World&) = delete;
@@ -114,6 +123,7 @@ struct World {
   Instant last_turn = Instant::never();
   Instant last_snapshot;
   std::uint64_t snapshots = 0;
+  RateWindow rates;
   std::unique_ptr<StatsSnapshot> snapshot = std::make_unique<StatsSnapshot>();  // filled in, then published
   std::uint32_t news_worker = 0;  // whose turn it is to be read first from the hand-off rings
   bool draining = false;

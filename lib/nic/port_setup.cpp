@@ -125,7 +125,14 @@ std::expected<void, std::string> configure(const Device& device, const PortSetti
   report.link_interrupt = (*device.info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   conf.intr_conf.lsc = report.link_interrupt ? 1 : 0;
   const auto count = static_cast<std::uint16_t>(queues);
-  if (const int code = rte_eth_dev_configure(device.port_id, count, count, &conf); code != 0) {
+  conf.intr_conf.rxq = settings.rx_interrupts ? 1 : 0;
+  int code = rte_eth_dev_configure(device.port_id, count, count, &conf);
+  // Some drivers refuse the whole configuration when they cannot give every queue an interrupt.
+  if (code != 0 && settings.rx_interrupts) {
+    conf.intr_conf.rxq = 0;
+    code = rte_eth_dev_configure(device.port_id, count, count, &conf);
+  }
+  if (code != 0) {
     return refuse(settings.device, "cannot be configured with " + std::to_string(count) +
                                        " queue pairs and an mtu of " + std::to_string(settings.mtu) + ": " +
                                        error_text(code));
@@ -227,6 +234,15 @@ std::expected<void, std::string> read_identity(const Device& device, const PortS
   return {};
 }
 
+// Whether workers can be woken by frames, which a driver only tells when it is asked for one of its operations.
+void find_rx_interrupts(const Device& device, const PortSettings& settings, const rte_eth_conf& conf,
+                        PortReport& report) {
+  if (!settings.rx_interrupts) return;
+  report.rx_interrupts = conf.intr_conf.rxq != 0 && rte_eth_dev_rx_intr_disable(device.port_id, 0) == 0;
+  if (report.rx_interrupts) return;
+  report.notes.emplace_back("The port wakes nobody: frames for a sleeping worker wait up to a millisecond.");
+}
+
 // From configuration to the running device; what fails here leaves it to be closed.
 std::expected<void, std::string> bring_up(const Device& device, const PortSettings& settings, RssPlan& rss,
                                           std::span<MbufPool* const> pools, StartedPort& started) {
@@ -242,6 +258,7 @@ std::expected<void, std::string> bring_up(const Device& device, const PortSettin
   if (auto done = read_identity(device, settings, started.info); !done) return done;
   apply_rss(device.port_id, rss, started.info, report.notes);
   describe(device, settings, conf, started);
+  find_rx_interrupts(device, settings, conf, report);
   for (MbufPool* pool : pools) pool->flush_lcore_cache();
   return {};
 }

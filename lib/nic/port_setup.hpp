@@ -28,7 +28,8 @@ struct PortSettings {
   // The peer is a local guest whose L4 sums stay partial (`rx_checksum = "trust_local"`). Otherwise a virtio or vhost port
   // is not asked for RX checksums: asking is what permits the other side to leave them out.
   bool trusts_local_sums = false;
-  bool link_payload = true;  // send linked payload as an indirect mbuf where the port offers MULTI_SEGS
+  bool link_payload = true;    // send linked payload as an indirect mbuf where the port offers MULTI_SEGS
+  bool rx_interrupts = false;  // workers may sleep until a frame comes (RxWait)
 };
 
 // What must be known of a device before its pools are made.
@@ -58,6 +59,7 @@ struct PortReport {
   bool tx_udp_checksum = false;
   bool links_payload = false;
   bool rss = false;
+  bool rx_interrupts = false;      // asked for, and the driver has them
   bool link_interrupt = false;     // link changes come by interrupt, and sooner than by DpdkPort::poll_link()
   std::vector<std::string> notes;  // what the port cannot do or does otherwise, a sentence each
 };

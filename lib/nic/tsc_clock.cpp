@@ -83,7 +83,7 @@ bool TscClock::discipline() {
   return true;
 }
 
-Instant TscClock::now() const {
+TscClock::Reading TscClock::read() const {
   for (;;) {
     const std::uint64_t version = version_.load(std::memory_order_acquire);
     const Place& place = places_[version % places];
@@ -92,7 +92,9 @@ Instant TscClock::now() const {
                           .rate_q48 = place.rate_q48.load(std::memory_order_acquire)};
     // This place is written again for version + places, which begins when version + places - 1 is published. A second
     // round needs three disciplines within this function, so the loop ends.
-    if (version_.load(std::memory_order_relaxed) - version < places - 1) return line.at(__rdtsc());
+    if (version_.load(std::memory_order_relaxed) - version >= places - 1) continue;
+    const std::uint64_t ticks = __rdtsc();
+    return {line.at(ticks), ticks};
   }
 }
 

@@ -5,6 +5,7 @@
 // origin, so Instants of two processes on a machine compare. It slews and never steps.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -30,7 +31,13 @@ class TscClock {
   bool discipline();
   // The time by the published line. Any thread. A line published a moment too late may make it go back by a few µs, and
   // another core's counter may lag: read through a TscReader, which never goes back.
-  Instant now() const;
+  Instant now() const { return read().at; }
+  // The same with the counter's value that it was made of, for sums of cycles.
+  struct Reading {
+    Instant at;
+    std::uint64_t ticks;
+  };
+  Reading read() const;
 
   // For reports, from the control thread.
   double tsc_hz() const { return fit_.tsc_hz(); }
@@ -59,13 +66,19 @@ class TscClock {
 // One core's view of the clock.
 class TscReader {
  public:
-  explicit TscReader(const TscClock& clock) : clock_(&clock), last_(clock.now()) {}
+  explicit TscReader(const TscClock& clock) : clock_(&clock), last_(clock.read()) {}
   // Never earlier than what it returned before.
-  Instant now() { return last_ = later(last_, clock_->now()); }
+  Instant now() {
+    const TscClock::Reading reading = clock_->read();
+    last_ = {later(last_.at, reading.at), std::max(last_.ticks, reading.ticks)};
+    return last_.at;
+  }
+  // The counter as now() read it last; it never goes back either.
+  std::uint64_t ticks() const { return last_.ticks; }
 
  private:
   const TscClock* clock_;
-  Instant last_;
+  TscClock::Reading last_;
 };
 
 }  // namespace penstock::nic

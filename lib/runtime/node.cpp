@@ -51,6 +51,7 @@ class Node {
   std::expected<void, std::string> open_ports();
   std::expected<void, std::string> impair_ports();
   void seat_workers();
+  std::expected<void, std::string> let_workers_rest();
   std::expected<void, std::string> start_telemetry();
   nic::PortSettings settings_of(std::size_t number) const;
   void report() const;
@@ -83,6 +84,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (auto done = open_ports(); !done) return done;
   if (auto done = impair_ports(); !done) return done;
   seat_workers();
+  if (auto done = let_workers_rest(); !done) return done;
   report();
   return start_telemetry();
 }
@@ -126,6 +128,7 @@ nic::PortSettings Node::settings_of(std::size_t number) const {
   fill_random(settings.rss_random);
   settings.trusts_local_sums = port.rx_checksum == control::RxChecksum::trust_local;
   settings.link_payload = port.tx_mode == control::TxMode::link;
+  settings.rx_interrupts = config_.workers.poll == control::Poll::adaptive;
   return settings;
 }
 
@@ -171,6 +174,16 @@ void Node::seat_workers() {
   const SipKey key = random_key();
   const Instant now = clock_->now();
   for (const auto& seat : seats_) seat->seat_worker(plan_, services_, port_list_, *handoff_, key, now);
+}
+
+std::expected<void, std::string> Node::let_workers_rest() {
+  if (config_.workers.poll != control::Poll::adaptive) return {};
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    auto wait = nic::RxWait::make(ports_, static_cast<std::uint16_t>(i));
+    if (!wait) return Failure(wait.error());
+    seats_[i]->let_rest(std::move(*wait));
+  }
+  return {};
 }
 
 std::expected<void, std::string> Node::start_telemetry() {
@@ -223,8 +236,10 @@ void Node::report() const {
     }
   }
   const Capacity sum = capacity_of(plan_.node, plan_.buffers);
-  fmt::print("penstock: {} worker{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
-             seats_.size() == 1 ? "" : "s", plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
+  fmt::print("penstock: {} worker{} that poll{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
+             seats_.size() == 1 ? "" : "s",
+             config_.workers.poll == control::Poll::busy ? " all the time" : " while there is work",
+             plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
 }
 
 struct LcoreTask {

@@ -2,10 +2,22 @@
 
 #include <fmt/format.h>
 #include <rte_malloc.h>
+#include <rte_pause.h>
+
+#include <algorithm>
 
 #include "runtime/random.hpp"
 
 namespace penstock::runtime {
+
+namespace {
+
+// Some hundred nanoseconds in which the core's other hyper-thread has it to itself.
+void pause() {
+  for (int i = 0; i < 16; ++i) rte_pause();
+}
+
+}  // namespace
 
 std::expected<std::unique_ptr<HugeMemory>, std::string> HugeMemory::take(std::size_t bytes, unsigned numa_node,
                                                                          std::string_view what) {
@@ -59,13 +71,14 @@ void Seat::seat_worker(const Plan& plan, const ServiceFactory& services, std::sp
                           .key = key,
                           .seed = random_value<std::uint64_t>()};
   worker_ = std::make_unique<Worker>(plan.node, index_, parts, now);
+  hands_over_ = plan.node.workers > 1;
 }
 
 void Seat::loop(const nic::TscClock& clock, const std::atomic<Phase>& phase) {
   nic::TscReader reader(clock);
   Phase followed = Phase::serving;
+  Instant now = reader.now();
   while (followed != Phase::ended) {
-    const Instant now = reader.now();
     const Phase wanted = phase.load(std::memory_order_acquire);
     if (wanted != followed) {
       if (wanted == Phase::draining) worker_->drain(now);
@@ -74,7 +87,33 @@ void Seat::loop(const nic::TscClock& clock, const std::atomic<Phase>& phase) {
     }
     worker_->run_once(now);
     if (followed != Phase::serving && !quiet()) quiet_.store(worker_->quiet(), std::memory_order_release);
+
+    const Duration asleep = wait_ == nullptr ? Duration() : rest(now);
+    const Instant turn = now;
+    const std::uint64_t began = reader.ticks();
+    now = reader.now();
+    worker_->took(reader.ticks() - began);
+    // What it overslept was not its choice.
+    if (asleep > Duration()) worker_->slept(std::min(asleep, now - turn));
   }
+}
+
+Duration Seat::rest(Instant now) {
+  using Step = IdlePolicy::Step;
+  const bool worked = worker_->worked();
+  switch (idle_.after_turn(worked, now)) {
+    case Step::poll:
+      if (worked) wait_->disarm();
+      return {};
+    case Step::pause: pause(); return {};
+    case Step::arm: frames_wake_ = wait_->arm() && !hands_over_; return {};
+    case Step::sleep: break;
+  }
+  const Duration span = idle_.sleep_for(now, worker_->next_deadline(), frames_wake_);
+  if (span > Duration()) wait_->sleep(span);
+  else pause();
+  wait_->disarm();
+  return span;
 }
 
 }  // namespace penstock::runtime

@@ -14,7 +14,9 @@
 #include "engine/worker.hpp"
 #include "nic/eal.hpp"
 #include "nic/mbuf_pool.hpp"
+#include "nic/rx_wait.hpp"
 #include "nic/tsc_clock.hpp"
+#include "runtime/idle_policy.hpp"
 #include "runtime/node.hpp"
 #include "runtime/plan.hpp"
 
@@ -48,10 +50,13 @@ class Seat {
   // The worker, once the ports are known.
   void seat_worker(const Plan& plan, const ServiceFactory& services, std::span<Port* const> ports,
                    HandoffRings& handoff, SipKey key, Instant now);
+  // Has the worker rest when it has nothing to do. Without it, it polls all the time.
+  void let_rest(std::unique_ptr<nic::RxWait> wait) { wait_ = std::move(wait); }
   // Runs the worker until the phase is `ended`. Its lcore only.
   void loop(const nic::TscClock& clock, const std::atomic<Phase>& phase);
   // The worker and its sessions go; the pool stays until the ports are closed.
   void leave() {
+    wait_.reset();
     worker_.reset();
     services_.clear();
   }
@@ -65,6 +70,9 @@ class Seat {
   bool quiet() const { return quiet_.load(std::memory_order_acquire); }
 
  private:
+  // What comes between two turns of a worker that may rest; how long it meant to sleep.
+  Duration rest(Instant now);
+
   std::uint32_t index_;
   nic::Lcore lcore_;
   std::unique_ptr<nic::MbufPool> pool_;
@@ -76,6 +84,10 @@ class Seat {
   std::vector<std::unique_ptr<Application>> services_;
   std::vector<Application*> service_list_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<nic::RxWait> wait_;
+  IdlePolicy idle_;
+  bool hands_over_ = false;   // other workers give this one datagrams, which wake nobody
+  bool frames_wake_ = false;  // … and otherwise every frame does, since wait_ was armed
   std::atomic<bool> quiet_{false};
 };
 

@@ -57,6 +57,14 @@ int rte_eth_dev_rss_reta_query(uint16_t port_id, struct rte_eth_rss_reta_entry64
   return in_force != nullptr && in_force->reta_query ? in_force->reta_query(reta, code) : code;
 }
 
+int rte_eth_dev_configure(uint16_t port_id, uint16_t rx_queues, uint16_t tx_queues, const struct rte_eth_conf* conf) {
+  static const auto real = library(&rte_eth_dev_configure, "rte_eth_dev_configure");
+  if (in_force != nullptr && in_force->configure) {
+    if (const int refused = in_force->configure(*conf); refused < 0) return refused;
+  }
+  return real(port_id, rx_queues, tx_queues, conf);
+}
+
 int rte_eth_tx_queue_setup(uint16_t port_id, uint16_t queue, uint16_t descriptors, unsigned int socket,
                            const struct rte_eth_txconf* conf) {
   static const auto real = library(&rte_eth_tx_queue_setup, "rte_eth_tx_queue_setup");

@@ -23,6 +23,7 @@ class EthdevMock {
   std::function<int(rte_eth_rss_conf&, int)> hash_conf;  // after rte_eth_dev_rss_hash_conf_get; returns its result
   std::function<int()> reta_update;                      // instead of rte_eth_dev_rss_reta_update
   std::function<int(rte_eth_rss_reta_entry64*, int)> reta_query;  // after rte_eth_dev_rss_reta_query
+  std::function<int(const rte_eth_conf&)> configure;  // before rte_eth_dev_configure; a result below 0 is its refusal
   // Before rte_eth_tx_queue_setup: the descriptors and the offloads that the queue is set up with.
   std::function<void(std::uint16_t, std::uint64_t)> tx_queue;
 };

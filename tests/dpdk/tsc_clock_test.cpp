@@ -6,6 +6,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -104,4 +105,18 @@ TEST_CASE("tsc_clock: has the origin of CLOCK_MONOTONIC_RAW") {
   REQUIRE(clock.has_value());
   TscReader reader(**clock);
   CHECK(std::abs(ahead_us(reader)) < 100);
+}
+
+TEST_CASE("tsc_clock: a reader tells the counter that its time was made of, and neither goes back") {
+  const auto clock = TscClock::calibrate();
+  REQUIRE(clock.has_value());
+  TscReader reader(**clock);
+  for (int i = 0; i < 1000; ++i) {
+    const Instant before = reader.now();
+    const std::uint64_t ticks = reader.ticks();
+    const Instant after = reader.now();
+    CHECK(reader.ticks() >= ticks);
+    const double us = static_cast<double>(reader.ticks() - ticks) * 1e6 / (*clock)->tsc_hz();
+    CHECK(std::abs(us - static_cast<double>((after - before).count_us())) < 2);
+  }
 }

@@ -64,7 +64,7 @@ def start_server(lab, arguments):
     # A listener takes a quarter of its sessions unproven at the same time, and
     # all of the client's come at once.
     server = Server(lab, arguments.binary, name="main-job", hugepages=not arguments.no_huge,
-                    sessions_max=max(1024, 4 * arguments.sessions),
+                    sessions_max=max(1024, 4 * arguments.sessions), poll="adaptive",
                     listeners=[listener(MESSAGE_PORT, name="echo-message"),
                                listener(STREAM_PORT, name="echo-stream", mode="stream")])
     print("main job: " + " ".join(server.command()), flush=True)

@@ -40,6 +40,7 @@ class Case:
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
     flap: bool = False               # the port's link goes down and up under way
+    poll: str = "busy"
     sessions: int = 40
     messages: int = 12
 
@@ -56,6 +57,11 @@ CASES = basic_cases() + [
     # comes to the wrong worker; every byte must arrive all the same.
     Case("af_packet-two-workers-message", workers=2, sessions=80),
     Case("af_packet-two-workers-stream", workers=2, sessions=80, mode="stream"),
+    # Nothing may wait longer than a sleep: frames, hand-overs, timers, held frames.
+    Case("adaptive-message", poll="adaptive"),
+    Case("adaptive-two-workers-stream", poll="adaptive", workers=2, sessions=80, mode="stream"),
+    Case("adaptive-loss-10-percent", poll="adaptive", impair={"loss": 0.10, "seed": 9},
+         sessions=20, messages=10),
     Case("tap-message", kind="tap"),
     Case("tap-stream", kind="tap", mode="stream"),
     # IPv4 only: the kernel takes the client's IPv6 address away with the link.
@@ -84,7 +90,7 @@ def run_case(case, binary, hugepages):
         if case.impair:
             port_settings["impair"] = case.impair
         server = Server(lab, binary, name=case.name, workers=case.workers, hugepages=hugepages,
-                        port_settings=port_settings,
+                        port_settings=port_settings, poll=case.poll,
                         listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay)])
         server.start()
         flapper = Flapper(lab, server) if case.flap else None
@@ -145,6 +151,7 @@ def check_served(case, server, result):
         workers, drops = telemetry.workers(), telemetry.drops()
     check_sessions(case, workers)
     check_books(workers)
+    check_rest(case, workers)
     require("udp_bad_checksum" not in drops,
             f"{drops.get('udp_bad_checksum')} datagrams were dropped as udp_bad_checksum")
     if case.impair:
@@ -187,6 +194,14 @@ def check_sessions(case, workers):
     if known:
         require(sum(known) == case.sessions,
                 f"penstock has {sum(known)} sessions, the client opened {case.sessions}")
+
+
+def check_rest(case, workers):
+    for number, worker in enumerate(workers):
+        require(worker["cycles_busy"] > 0 and worker["cycles_idle"] > 0,
+                f"worker {number} counts no cycles: {worker['cycles_busy']} busy, {worker['cycles_idle']} idle")
+        require((worker["sleeps"] > 0) == (case.poll == "adaptive"),
+                f"worker {number} slept {worker['sleeps']} times under poll = \"{case.poll}\"")
 
 
 def check_books(workers):

@@ -93,7 +93,7 @@ def memory_args(hugepages):
 
 class Server:
     def __init__(self, lab, binary, *, name, listeners, workers=1, hugepages=False,
-                 port_settings=None, sessions_max=1024):
+                 port_settings=None, sessions_max=1024, poll="busy"):
         self.lab = lab
         self.binary = pathlib.Path(binary)
         self.workers = workers
@@ -108,12 +108,13 @@ class Server:
         port = {"device": device, "mtu": 1500, "rx_checksum": "verify",
                 "addresses": [f"{SERVER_V4}/{PREFIX_V4}", f"{SERVER_V6}/{PREFIX_V6}"]}
         port.update(port_settings or {})
-        self._write_config(port, listeners, sessions_max)
+        self._write_config(port, listeners, sessions_max, poll)
 
-    def _write_config(self, port, listeners, sessions_max):
+    def _write_config(self, port, listeners, sessions_max, poll):
         lines = [f"# Written by {pathlib.Path(__file__).name} for one run.",
                  *toml_table("[limits]", {"sessions_max": sessions_max,
                                           "drain_timeout_s": DRAIN_TIMEOUT_S}),
+                 *toml_table("[workers]", {"poll": poll}),
                  *toml_table("[[port]]", port)]
         for one in listeners:
             lines += toml_table("[[listener]]", one)
@@ -164,6 +165,10 @@ class Server:
         status = self._process.poll()
         if status is not None:
             raise LabError(f"penstock died with status {status};\n" + self.log_tail())
+
+    def process_id(self):
+        """Of penstock itself: `ip netns exec` becomes it."""
+        return self._process.pid
 
     def telemetry(self):
         try:

@@ -93,6 +93,8 @@ TEST_CASE("commands that read snapshots") {
   CHECK(number(node->ask("/penstock/info"), "sessions") == 10);
   CHECK(number(node->ask("/penstock/worker", "0"), "rx_packets") == 100);
   CHECK(number(node->ask("/penstock/worker", "1"), "rx_packets") == 101);
+  CHECK(std::get<std::vector<std::uint64_t>>(*node->ask("/penstock/workers").find("sessions")) ==
+        std::vector<std::uint64_t>{5, 5});
   CHECK(number(node->ask("/penstock/drops"), net::drop_reason_names[0]) == 6);
   CHECK(number(node->ask("/penstock/listener", "1"), "opened") == 8);
   CHECK(number(node->ask("/penstock/listener", "0"), "opened") == 0);

@@ -82,6 +82,15 @@ TEST_CASE("the limits are taken") {
   CHECK(limits.neighbors_max == 16);
 }
 
+TEST_CASE("how workers poll is taken, with its line") {
+  const std::string rest = port_text + listener_text;
+  CHECK(config_of(rest).workers.poll == Poll::busy);
+  CHECK(config_of("[workers]\n\npoll = \"adaptive\"\n" + rest).workers.poll == Poll::adaptive);
+  CHECK(config_of("[workers]\n\npoll = \"adaptive\"\n" + rest).workers.poll_line == 3);
+  CHECK(config_of("[workers]\npoll = \"busy\"\n" + rest).workers.poll == Poll::busy);
+  CHECK(sentence_of("[workers]\npoll = \"lazy\"\n" + rest).starts_with("t.toml:2: workers.poll: "));
+}
+
 TEST_CASE("EAL's words are taken one by one and checked") {
   const std::string rest = port_text + listener_text;
   CHECK(config_of("[eal]\nargs = [\"-l\", \"0-1\", \"--no-pci\"]\n" + rest).eal_args ==

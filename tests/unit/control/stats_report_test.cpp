@@ -77,6 +77,26 @@ TEST_CASE("a worker's report tells every counter once, under its own name") {
   CHECK(seen.size() == words);
 }
 
+TEST_CASE("workers stand side by side, the n-th element of each column is worker n's") {
+  std::vector<StatsSnapshot> three(3);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    three[i].worker.busy_percent_now = 10 + i;
+    three[i].worker.rx_packets_per_s_now = 20 + i;
+    three[i].worker.tx_packets_per_s_now = 30 + i;
+    three[i].worker.sessions_now = 40 + i;
+    three[i].worker.steered_wrong = 50 + i;
+    three[i].worker.sleeps = 60 + i;
+  }
+  const Reply reply = report_workers(three);
+  CHECK(number(reply, "workers") == 3);
+  CHECK(numbers(reply, "busy_percent") == std::vector<std::uint64_t>{10, 11, 12});
+  CHECK(numbers(reply, "rx_packets_per_s") == std::vector<std::uint64_t>{20, 21, 22});
+  CHECK(numbers(reply, "tx_packets_per_s") == std::vector<std::uint64_t>{30, 31, 32});
+  CHECK(numbers(reply, "sessions") == std::vector<std::uint64_t>{40, 41, 42});
+  CHECK(numbers(reply, "steered_wrong") == std::vector<std::uint64_t>{50, 51, 52});
+  CHECK(numbers(reply, "sleeps") == std::vector<std::uint64_t>{60, 61, 62});
+}
+
 TEST_CASE("received and transmit drops are summed apart, so the books can be checked") {
   StatsSnapshot s;
   s.worker.rx_packets = 100;
@@ -174,6 +194,7 @@ TEST_CASE("the largest replies stay within the socket's limits") {
   fill(s.listeners);
   const std::vector<StatsSnapshot> one(1, s);
   CHECK(report_worker(s).entries().size() > 50);
+  CHECK(report_workers(std::vector(workers_max, s)).json_bytes() < Reply::json_bytes_max);
   CHECK(report_drops(one).entries().size() == net::drop_reason_count);
   CHECK(report_listener(std::string(32, 'n'), 63, one).entries().size() == 5 + close_reason_count);
 
@@ -206,8 +227,9 @@ TEST_CASE("the documentation tells every name") {
   const StatsSnapshot s;
   const std::vector<StatsSnapshot> one(1);
   for (const Reply& reply :
-       {report_info(NodeInfo{}, 0), report_worker(s), report_listener("", 0, one), report_histogram(Histogram{}),
-        report_sessions(Answer{}, Addresses::shown), report_session(SessionReport{}, Addresses::shown)}) {
+       {report_info(NodeInfo{}, 0), report_worker(s), report_workers(one), report_listener("", 0, one),
+        report_histogram(Histogram{}), report_sessions(Answer{}, Addresses::shown),
+        report_session(SessionReport{}, Addresses::shown)}) {
     for (const Reply::Entry& entry : reply.entries()) {
       INFO(entry.name);
       CHECK(document.find(std::string("`").append(entry.name).append("`")) != std::string::npos);

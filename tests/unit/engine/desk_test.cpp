@@ -258,3 +258,43 @@ TEST_CASE("snapshots are published at their interval, each with the next number"
   CHECK(second.taken_at_us == rig.now.count_us());
   CHECK(second.worker.turns == rig.stats().turns);
 }
+
+TEST_CASE("rates are those of the last whole second", "[desk]") {
+  Rig rig;
+  const auto read = [&] {
+    StatsSnapshot s;
+    REQUIRE(rig.seats[0]->published->read(s));
+    return s.worker;
+  };
+  rig.turn(Duration::ms(60));
+  Peer peer(rig, client_ip());
+  const auto second = [&](int datagrams, std::uint64_t idle_cycles) {
+    const std::uint64_t before = rig.stats().rx_packets;
+    for (int i = 0; i < 10; ++i) {
+      if (i < datagrams) peer.send({1});
+      rig.turn(Duration::ms(100));
+      rig.worker().took(rig.worker().worked() ? 100 : idle_cycles);
+    }
+    return rig.stats().rx_packets - before;
+  };
+  // A turn's cycles are told after it, so a window holds those of the turns before its last.
+  second(0, 100);
+  CHECK(read().busy_percent_now <= 20);
+  const std::uint64_t received = second(10, 0);
+  second(0, 100);
+  CHECK(read().rx_packets_per_s_now <= received);
+  second(0, 100);
+  CHECK(read().rx_packets_per_s_now == 0);
+  CHECK(read().busy_percent_now == 0);
+  second(10, 100);
+  second(10, 100);
+  CHECK(read().busy_percent_now == 100);
+  CHECK(read().rx_packets_per_s_now >= 10);
+  CHECK(read().tx_packets_per_s_now >= 10);
+}
+
+TEST_CASE("a worker whose cycles nobody counts has no share of them", "[desk]") {
+  Rig rig;
+  for (int i = 0; i < 30; ++i) rig.turn(Duration::ms(100));
+  CHECK(rig.stats().busy_percent_now == 0);
+}

@@ -260,3 +260,50 @@ TEST_CASE("a worker refuses to be built wrongly", "[worker]") {
   CHECK(aborts([&] { Worker(unserved, 0, parts, Instant()); }));
   CHECK_FALSE(aborts([&] { Worker(small_node(), 0, parts, Instant()); }));
 }
+
+TEST_CASE("what a turn took is busy or idle as it found work, and the snapshot tells", "[worker]") {
+  Rig rig;
+  Peer peer(rig, client_ip());
+  peer.open();
+  rig.pass(Duration::ms(1));
+  const WorkerStats before = rig.stats();
+  rig.turn();
+  CHECK_FALSE(rig.worker().worked());
+  rig.worker().took(1000);
+  peer.send({1});
+  rig.turn();
+  CHECK(rig.worker().worked());
+  rig.worker().took(70);
+  rig.turn();
+  rig.worker().took(5);
+  const WorkerStats after = rig.snapshot().worker;
+  CHECK(after.cycles_busy - before.cycles_busy == 70);
+  CHECK(after.cycles_idle - before.cycles_idle == 1005);
+}
+
+TEST_CASE("a service's own deadline is work, and so is a frame that only the port's drop counts", "[worker]") {
+  Rig rig;
+  rig.turn();
+  rig.turn();
+  REQUIRE_FALSE(rig.worker().worked());
+  rig.service().deadline = rig.now;
+  rig.turn();
+  CHECK(rig.worker().worked());
+  rig.service().deadline = Instant::never();
+  rig.turn();
+  CHECK_FALSE(rig.worker().worked());
+}
+
+TEST_CASE("time that the worker slept on purpose is no stall, what it overslept is", "[worker]") {
+  Rig rig;
+  rig.turn();
+  const WorkerStats before = rig.stats();
+  rig.worker().slept(Duration::ms(19));
+  rig.turn(Duration::ms(20));
+  CHECK(rig.stats().stalls == before.stalls);
+  rig.worker().slept(Duration::ms(1));
+  rig.turn(Duration::ms(20));
+  CHECK(rig.stats().stalls == before.stalls + 1);
+  CHECK(rig.stats().sleeps == before.sleeps + 2);
+  CHECK(rig.stats().slept_us == before.slept_us + 20'000);
+}
