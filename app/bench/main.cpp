@@ -1,9 +1,14 @@
 // penstock-bench: measures Penstock's parts, by the clock and in instructions, and tells which targets are met.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -46,6 +51,19 @@ int list() {
   return 0;
 }
 
+// Whole processes are measured by a script, which this process becomes. PENSTOCK_SOURCE comes from meson.build.
+int measure_targets(char** words) {
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string build = self.parent_path().parent_path().parent_path().string();
+  std::vector<const char*> command = {"python3", PENSTOCK_SOURCE "/app/bench/targets/run.py", "--build", build.c_str()};
+  for (; *words != nullptr; ++words) command.push_back(*words);
+  command.push_back(nullptr);
+  execvp(command[0], const_cast<char**>(command.data()));
+  return refuse(fmt::format("targets: {}: {}", command[0], std::strerror(errno)));
+}
+
+void print(const Machine& machine, bool json) { fmt::print("{}\n", json ? json_of(machine) : text_of(machine)); }
+
 // A name is that of a part or of a target; nullptr stands for a name that is neither.
 std::vector<const Part*> parts_named(const std::string& name) {
   std::vector<const Part*> parts = parts_of(name);
@@ -86,8 +104,7 @@ Result measure(const Part& part, const Request& request) {
 }
 
 int measure_all(const std::vector<const Part*>& parts, const Request& request) {
-  const Machine machine = this_machine();
-  fmt::print("{}\n", request.json ? json_of(machine) : text_of(machine));
+  print(this_machine(), request.json);
   std::vector<Result> results;
   for (const Part* part : parts) {
     std::vector<Result> pair;
@@ -112,6 +129,10 @@ int run(const Request& request) {
   }
   if (request.names.empty()) return refuse("name what to measure, or 'list'");
   if (request.names.size() == 1 && request.names.front() == "list") return list();
+  if (request.names.size() == 1 && request.names.front() == "machine") {
+    print(this_machine(), request.json);
+    return 0;
+  }
   if (!request.clock && !request.count) return refuse("--no-clock and --no-count leave nothing to measure");
   std::vector<const Part*> parts;
   for (const std::string& name : request.names) {
@@ -126,11 +147,12 @@ int run(const Request& request) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "targets") return measure_targets(argv + 2);
   CLI::App app("Measures Penstock's parts, by the clock and in instructions under valgrind.");
   Request request;
   bool no_clock = false;
   bool no_count = false;
-  app.add_option("NAME", request.names, "'list', parts, or targets: T3, T4, T6");
+  app.add_option("NAME", request.names, "'list', 'machine', 'targets' (with options of its own), parts, or T3, T4, T6");
   app.add_flag("--json", request.json, "a line of JSON for each figure");
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
   app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");

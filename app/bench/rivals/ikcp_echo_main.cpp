@@ -52,10 +52,10 @@ int load(const EchoLoad& asked) {
   };
   const double requests = static_cast<double>(report.requests);
   fmt::print(R"({{"requests":{},"seconds":{:.3f},"rate":{:.0f},"p50_us":{:.1f},"p99_us":{:.1f},"max_us":{:.1f},)"
-             R"("server_cpu_s":{:.3f},"datagrams_per_request":{:.3f},"sent_again":{}}})"
+             R"("server_cpu_s":{:.3f},"waited_s":{:.3f},"datagrams_per_request":{:.3f},"sent_again":{}}})"
              "\n",
              report.requests, report.seconds, requests / report.seconds, us(500), us(990),
-             static_cast<double>(report.rtt_ns.max()) / 1000, report.server_cpu_seconds,
+             static_cast<double>(report.rtt_ns.max()) / 1000, report.server_cpu_seconds, report.waited_seconds,
              static_cast<double>(report.datagrams) / requests, report.sent_again);
   return 0;
 }

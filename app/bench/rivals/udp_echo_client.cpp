@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -16,13 +17,17 @@ constexpr std::int64_t ack_after_ns = 10'000'000;
 constexpr std::int64_t lost_after_ns = 2'000'000'000;
 constexpr double ns_per_second = 1e9;
 
-// Nanoseconds that all threads of a process have run.
-std::uint64_t cpu_ns_of(int pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/schedstat");
-  std::uint64_t ns = 0;
-  in >> ns;
-  require(!in.fail(), "the server's processor time cannot be read");
-  return ns;
+// What a process, of one thread, has run, and waited while ready to run.
+struct CpuTimes {
+  std::uint64_t run_ns = 0;
+  std::uint64_t waited_ns = 0;
+};
+CpuTimes cpu_times(const std::string& process) {
+  std::ifstream in("/proc/" + process + "/schedstat");
+  CpuTimes times;
+  in >> times.run_ns >> times.waited_ns;
+  require(!in.fail(), "the processor time of a process cannot be read");
+  return times;
 }
 
 }  // namespace
@@ -48,7 +53,9 @@ EchoReport UdpEchoClient::run() {
   const std::uint64_t replies = replies_;
   const std::uint64_t datagrams = socket_.datagrams_sent() + socket_.datagrams_received();
   const std::uint64_t again = sent_again_;
-  const std::uint64_t cpu = load_.server_pid > 0 ? cpu_ns_of(load_.server_pid) : 0;
+  const std::string server = std::to_string(load_.server_pid);
+  const CpuTimes server_before = load_.server_pid > 0 ? cpu_times(server) : CpuTimes{};
+  const CpuTimes own_before = cpu_times("self");
   rtt_ns_ = {};
   const std::int64_t begun = now_ns();
   run_for(load_.seconds);
@@ -58,8 +65,12 @@ EchoReport UdpEchoClient::run() {
   report.datagrams = socket_.datagrams_sent() + socket_.datagrams_received() - datagrams;
   report.sent_again = sent_again_ - again;
   if (load_.server_pid > 0) {
-    report.server_cpu_seconds = static_cast<double>(cpu_ns_of(load_.server_pid) - cpu) / ns_per_second;
+    const CpuTimes after = cpu_times(server);
+    report.server_cpu_seconds = static_cast<double>(after.run_ns - server_before.run_ns) / ns_per_second;
+    report.waited_seconds = static_cast<double>(after.waited_ns - server_before.waited_ns) / ns_per_second;
   }
+  const std::uint64_t own_waited_ns = cpu_times("self").waited_ns - own_before.waited_ns;
+  report.waited_seconds = std::max(report.waited_seconds, static_cast<double>(own_waited_ns) / ns_per_second);
   report.rtt_ns = rtt_ns_;
   return report;
 }

@@ -30,6 +30,7 @@ struct EchoReport {
   std::uint64_t requests = 0;
   double seconds = 0;
   double server_cpu_seconds = 0;
+  double waited_seconds = 0;    // the server or we, whoever did more, for a CPU that somebody else had
   std::uint64_t datagrams = 0;  // both ways
   std::uint64_t sent_again = 0;
   Histogram rtt_ns;
