@@ -9,7 +9,7 @@
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan dpdk threads speed
-#                  badinput interop main planted
+#                  badinput syscalls interop main planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -18,7 +18,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput interop main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput syscalls interop main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -64,7 +64,8 @@ parse() {
 
 install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
-        libcli11-dev libtomlplusplus-dev pkg-config ethtool iproute2 ccache clang-format-14 shellcheck git valgrind)
+        libcli11-dev libtomlplusplus-dev libseccomp-dev pkg-config ethtool iproute2 strace ccache clang-format-14
+        shellcheck git valgrind)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
@@ -195,6 +196,7 @@ part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }
 part_speed() { build_release && step speed 600 python3 tests/speed/run.py; }
 part_badinput() { build_release && step badinput 900 python3 tests/badinput/run.py build/app/penstock/penstock; }
+part_syscalls() { build_release && step syscalls 1800 python3 tests/syscalls/run.py; }
 part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh

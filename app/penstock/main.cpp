@@ -58,8 +58,12 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}", control::version_text(runtime::dpdk_version()));
     return 0;
   }
-  const auto config = control::load_config(line->config_file);
+  auto config = control::load_config(line->config_file);
   if (!config) return refuse(config.error().sentence());
+  if (line->strict_bypass) {
+    if (const auto possible = control::demand_strict_bypass(*config); !possible)
+      return refuse(possible.error().sentence());
+  }
   const auto eal_words = control::merge_eal_args(config->eal_args, line->eal_words);
   if (!eal_words) return refuse(eal_words.error());
   if (line->action != control::Action::run) return without_eal(*line, *config);

@@ -18,6 +18,7 @@ struct AppOptions {
   std::string config;
   std::string check_config;
   std::string capacity;
+  bool strict_bypass = false;
   bool help = false;
   bool version = false;
 };
@@ -58,12 +59,14 @@ void declare(CLI::App& app, AppOptions& options) {
   app.add_option("--config", options.config);
   app.add_option("--check-config", options.check_config);
   app.add_option("--capacity", options.capacity);
+  app.add_flag("--strict-bypass", options.strict_bypass);
   app.add_flag("-h,--help", options.help);
   app.add_flag("--version", options.version);
 }
 
 std::string complain_about_extra(const std::string& word) {
-  static const std::vector<std::string> known = {"--config", "--check-config", "--capacity", "--help", "--version"};
+  static const std::vector<std::string> known = {"--config",        "--check-config", "--capacity",
+                                                 "--strict-bypass", "--help",         "--version"};
   if (parse_eal_args(std::array{word}))
     return fmt::format("{}: is an option of EAL, whose place is before --", in_quotes(word));
   return fmt::format("{}: unknown option{}", in_quotes(word), suggest(word, known));
@@ -99,6 +102,7 @@ std::expected<AppOptions, std::string> parse_app(std::vector<std::string> words)
 
 std::expected<CommandLine, std::string> choose(const AppOptions& options) {
   CommandLine line;
+  line.strict_bypass = options.strict_bypass;
   for (const auto& [name, file, action] : {std::tuple{"--config", &options.config, Action::run},
                                            std::tuple{"--check-config", &options.check_config, Action::check_config},
                                            std::tuple{"--capacity", &options.capacity, Action::capacity}}) {
@@ -108,7 +112,7 @@ std::expected<CommandLine, std::string> choose(const AppOptions& options) {
     line.action = action;
     line.config_file = *file;
   }
-  if (options.version) return CommandLine{Action::version, "", {}};
+  if (options.version) return CommandLine{Action::version, "", false, {}};
   if (line.config_file.empty()) return std::unexpected(std::string("--config: is missing after --, try --help"));
   return line;
 }
@@ -119,10 +123,12 @@ std::expected<CommandLine, std::string> parse_command_line(std::span<const std::
   Sides sides = split(words);
   // Help is given whatever else is wrong.
   const auto options = parse_app(std::move(sides.app));
-  if (options && options->help) return CommandLine{Action::help, "", {}};
+  if (options && options->help) return CommandLine{Action::help, "", false, {}};
   const auto is_config = [](const std::string& word) { return word == "--config" || word.starts_with("--config="); };
   if (std::ranges::any_of(sides.eal, is_config))
     return std::unexpected(std::string("--config: its place is after --, as in: penstock -l 0-1 -- --config FILE"));
+  if (std::ranges::find(sides.eal, "--strict-bypass") != sides.eal.end())
+    return std::unexpected(std::string("--strict-bypass: its place is after --"));
   if (const auto eal = parse_eal_args(sides.eal); !eal) return std::unexpected(eal.error());
   if (!options) return std::unexpected(options.error());
   std::expected<CommandLine, std::string> line = choose(*options);
@@ -139,6 +145,8 @@ Serves reliable UDP (KCP) on DPDK ports, past the kernel.
   --config FILE        serve what the configuration says; its [eal] args go to EAL
   --check-config FILE  say whether the configuration is good, and exit
   --capacity FILE      show the memory that the configuration asks for, and exit
+  --strict-bypass      end at once, with the call's name, when a worker makes a
+                       system call; the ports' drivers must need none
   -h, --help           show this text
   --version            show the versions of penstock and DPDK
 
@@ -147,7 +155,8 @@ EAL options stand before --, such as -l 0-3, -a 0000:3b:00.0, --vdev=net_tap0,
 SIGTERM and SIGINT drain and stop, a second one stops at once.
 
 Exit status: 0 stopped as asked; 2 refused, with the reason: the command line,
-the configuration, or what the machine has to offer will not do.
+the configuration, or what the machine has to offer will not do; 3 a worker
+made a system call under --strict-bypass.
 )";
 }
 

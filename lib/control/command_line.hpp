@@ -25,6 +25,7 @@ enum class Action : std::uint8_t {
 struct CommandLine {
   Action action = Action::run;
   std::string config_file;             // empty for help and version
+  bool strict_bypass = false;          // --strict-bypass
   std::vector<std::string> eal_words;  // of the line, checked; merge_eal_args() joins them with the file's
 };
 

@@ -94,6 +94,7 @@ void read_limits(TableReader& table, LimitsConfig& limits) {
 
 void read_workers(TableReader& table, WorkersConfig& workers) {
   table.choice("poll", workers.poll, {{"busy", Poll::busy}, {"adaptive", Poll::adaptive}});
+  table.flag("strict_bypass", workers.strict_bypass);
   workers.poll_line = table.scan().line_of(table.line(), table.path_of("poll"));
 }
 
@@ -126,6 +127,13 @@ std::expected<Config, ConfigError> parse_config(std::string_view text, std::stri
   if (!scan.error()) check_config(config, scan);
   if (scan.error()) return std::unexpected(*scan.error());
   return config;
+}
+
+std::expected<void, ConfigError> demand_strict_bypass(Config& config) {
+  config.workers.strict_bypass = true;
+  if (config.workers.poll == Poll::busy) return {};
+  return std::unexpected(ConfigError{config.file, config.workers.poll_line, "workers.poll",
+                                     "\"adaptive\" has workers sleep by system calls, which --strict-bypass forbids"});
 }
 
 std::vector<ConfigKey> config_keys() {

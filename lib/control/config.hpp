@@ -42,6 +42,7 @@ enum class Poll : std::uint8_t {
 struct WorkersConfig {
   std::uint32_t poll_line = 0;  // of the key `poll`; 0 when the file has none
   Poll poll = Poll::busy;
+  bool strict_bypass = false;  // a system call of a worker ends the process
 };
 
 // [port.impair]: what to do to frames on purpose, in both directions. Fractions are parts per million of the frames.
@@ -164,6 +165,10 @@ inline constexpr std::size_t config_bytes_max = 1U << 20;
 std::expected<Config, ConfigError> load_config(const std::filesystem::path& path);
 // Checks the text of a file; `file` is only for the sentences.
 std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file);
+
+// Has `config` run under strict bypass, as --strict-bypass says whatever the file does. The error names what of the file
+// is in its way.
+std::expected<void, ConfigError> demand_strict_bypass(Config& config);
 
 // A key that the reader knows, as docs/config.md lists it.
 struct ConfigKey {

@@ -31,6 +31,7 @@ class Check {
   Check(const Config& config, ConfigScan& scan) : config_(config), scan_(scan) {}
 
   void run() {
+    check_workers();
     for (std::size_t i = 0; i < config_.ports.size(); ++i) check_port(i);
     check_overlaps();
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
@@ -48,6 +49,13 @@ class Check {
   void fail(const ListenerConfig& listener, std::string_view key, std::string reason) {
     const std::string path = fmt::format("listener.{}", key);
     scan_.fail(scan_.line_of(listener.line, path), path, std::move(reason));
+  }
+
+  void check_workers() {
+    const WorkersConfig& workers = config_.workers;
+    if (workers.strict_bypass && workers.poll == Poll::adaptive)
+      scan_.fail(workers.poll_line, "workers.poll",
+                 "\"adaptive\" has workers sleep by system calls, which workers.strict_bypass forbids");
   }
 
   void check_port(std::size_t index) {

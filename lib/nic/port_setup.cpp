@@ -1,5 +1,7 @@
 #include "nic/port_setup.hpp"
 
+#include <rte_bus.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
@@ -56,6 +58,16 @@ std::expected<Device, std::string> find_device(const std::string& name) {
 
 bool leaves_sums_partial(std::string_view driver) {
   return driver.starts_with("net_virtio") || driver.starts_with("net_vhost");
+}
+
+// By what the drivers of DPDK 22.11 do. Physical devices are run by registers and memory; of virtual ones those that are
+// not named here are wrappers of others, or of the kernel.
+KernelUse kernel_use_of(const rte_eth_dev_info& info) {
+  const std::string_view driver = info.driver_name;
+  if (std::string_view(rte_bus_name(rte_dev_bus(info.device))) != "vdev") return KernelUse::none;
+  if (driver == "net_null" || driver == "net_ring") return KernelUse::none;
+  if (driver == "net_memif" || driver == "net_vhost" || driver == "net_virtio_user") return KernelUse::wakes_peer;
+  return KernelUse::every_burst;
 }
 
 std::uint64_t rx_offloads_of(const rte_eth_dev_info& info, const PortSettings& settings, bool hashes) {
@@ -303,6 +315,7 @@ std::expected<StartedPort, std::string> start_port(const PortSettings& settings,
   started.report.driver = device->info.driver_name;
   started.report.numa_node = rte_eth_dev_socket_id(device->port_id);
   started.report.queues = queues;
+  started.report.kernel_use = kernel_use_of(device->info);
   started.report.mtu = settings.mtu;
   if (auto done = bring_up(*device, settings, *rss, pools, started); !done) {
     stop_port(device->port_id);

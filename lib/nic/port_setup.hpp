@@ -43,6 +43,13 @@ struct PortLimits {
   std::uint32_t block_bytes_min = 0;  // least MbufPool block for the asked-for MTU
 };
 
+// What system calls the driver makes to receive and to send.
+enum class KernelUse : std::uint8_t {
+  none,         // memory and registers do
+  wakes_peer,   // the same while the peer polls; one that sleeps is woken by a write()
+  every_burst,  // the kernel carries the frames, or it is not known that it doesn't
+};
+
 // What was set, for the start-up print.
 struct PortReport {
   std::string device;
@@ -59,6 +66,7 @@ struct PortReport {
   bool tx_udp_checksum = false;
   bool links_payload = false;
   bool rss = false;
+  KernelUse kernel_use = KernelUse::every_burst;
   bool rx_interrupts = false;      // asked for, and the driver has them
   bool link_interrupt = false;     // link changes come by interrupt, and sooner than by DpdkPort::poll_link()
   std::vector<std::string> notes;  // what the port cannot do or does otherwise, a sentence each

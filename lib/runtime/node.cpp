@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_version.h>
 #include <unistd.h>
@@ -17,6 +16,8 @@
 #include "impair/impaired_port.hpp"
 #include "nic/eal.hpp"
 #include "nic/runtime_dir.hpp"
+#include "runtime/bypass.hpp"
+#include "runtime/crew.hpp"
 #include "runtime/keeper.hpp"
 #include "runtime/random.hpp"
 #include "runtime/seat.hpp"
@@ -52,6 +53,7 @@ class Node {
   std::expected<void, std::string> impair_ports();
   void seat_workers();
   std::expected<void, std::string> let_workers_rest();
+  std::expected<void, std::string> forbid_system_calls();
   std::expected<void, std::string> start_telemetry();
   nic::PortSettings settings_of(std::size_t number) const;
   void report() const;
@@ -70,6 +72,7 @@ class Node {
   std::vector<Port*> port_list_;  // by port number, the impaired one where there is one
   std::unique_ptr<HandoffRings> handoff_;
   std::atomic<Phase> phase_{Phase::serving};
+  std::unique_ptr<Bypass> bypass_;  // only under strict bypass
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<control::Telemetry> telemetry_;
 };
@@ -85,6 +88,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (auto done = impair_ports(); !done) return done;
   seat_workers();
   if (auto done = let_workers_rest(); !done) return done;
+  if (auto done = forbid_system_calls(); !done) return done;
   report();
   return start_telemetry();
 }
@@ -186,6 +190,21 @@ std::expected<void, std::string> Node::let_workers_rest() {
   return {};
 }
 
+std::expected<void, std::string> Node::forbid_system_calls() {
+  if (!config_.workers.strict_bypass) return {};
+  for (const auto& port : ports_) {
+    if (port->report().kernel_use != nic::KernelUse::every_burst) continue;
+    return Failure(fmt::format(
+        "workers.strict_bypass: port {}: driver {} makes system calls to receive and to send; memif, vhost, "
+        "virtio_user and NICs do not",
+        port->info().name, port->report().driver));
+  }
+  auto bypass = Bypass::prepare();
+  if (!bypass) return Failure(bypass.error());
+  bypass_ = std::move(*bypass);
+  return {};
+}
+
 std::expected<void, std::string> Node::start_telemetry() {
   control::NodeInfo info;
   info.version = PENSTOCK_VERSION;
@@ -207,6 +226,15 @@ std::expected<void, std::string> Node::start_telemetry() {
   return {};
 }
 
+std::string_view told(nic::KernelUse use) {
+  switch (use) {
+    case nic::KernelUse::none: return "none";
+    case nic::KernelUse::wakes_peer: return "none while the peer polls, one to wake it while it sleeps";
+    case nic::KernelUse::every_burst: break;
+  }
+  return "yes, by its driver";
+}
+
 void Node::report() const {
   for (const auto& port : ports_) {
     const nic::PortReport& r = port->report();
@@ -216,6 +244,7 @@ void Node::report() const {
     fmt::print("penstock: port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}\n",
                r.device, r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no",
                r.tx_ip_checksum ? "yes" : "no", r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no");
+    fmt::print("penstock: port {}: system calls to receive and to send: {}\n", r.device, told(r.kernel_use));
     for (const std::string& note : r.notes) fmt::print("penstock: port {}: {}\n", r.device, note);
     if (seats_.size() > 1 && !r.rss) {
       fmt::print(
@@ -236,22 +265,10 @@ void Node::report() const {
     }
   }
   const Capacity sum = capacity_of(plan_.node, plan_.buffers);
-  fmt::print("penstock: {} worker{} that poll{}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
+  fmt::print("penstock: {} worker{}, polling {}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
              seats_.size() == 1 ? "" : "s",
-             config_.workers.poll == control::Poll::busy ? " all the time" : " while there is work",
+             config_.workers.poll == control::Poll::busy ? "all the time" : "while there is work",
              plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
-}
-
-struct LcoreTask {
-  Seat* seat;
-  const nic::TscClock* clock;
-  const std::atomic<Phase>* phase;
-};
-
-int run_lcore(void* argument) {
-  const auto* task = static_cast<LcoreTask*>(argument);
-  task->seat->loop(*task->clock, *task->phase);
-  return 0;
 }
 
 void* run_keeper(void* argument) {
@@ -265,16 +282,11 @@ void Node::serve() {
   pthread_t keeper{};
   const int made = rte_ctrl_thread_create(&keeper, "penstock-ctl", nullptr, run_keeper, keeper_.get());
   PENSTOCK_ASSERT(made == 0);
-  std::vector<LcoreTask> tasks;
-  for (const auto& seat : seats_) tasks.push_back({seat.get(), clock_.get(), &phase_});
-  for (std::size_t i = 1; i < tasks.size(); ++i) {
-    const int launched = rte_eal_remote_launch(run_lcore, &tasks[i], seats_[i]->lcore().id);
-    PENSTOCK_ASSERT(launched == 0);
-  }
+  Crew crew(seats_, *clock_, phase_, bypass_.get());
+  crew.start();
   fmt::print("penstock: serving\n");
   std::fflush(stdout);
-  run_lcore(&tasks[0]);
-  rte_eal_mp_wait_lcore();
+  crew.work();
   pthread_join(keeper, nullptr);
 }
 

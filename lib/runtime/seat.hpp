@@ -61,6 +61,7 @@ class Seat {
     services_.clear();
   }
 
+  std::uint32_t index() const { return index_; }
   const nic::Lcore& lcore() const { return lcore_; }
   nic::MbufPool& pool() { return *pool_; }
   nic::IndirectPool* indirect() { return indirect_.get(); }

@@ -305,3 +305,25 @@ TEST_CASE("port_setup: the main lcore keeps no mbuf aside") {
   stop_port(started->port_id);
   CHECK(pool->free_everywhere() == 1023);
 }
+
+TEST_CASE(
+    "port_setup: which drivers need the kernel to move frames is told, and a driver that is not known counts as one") {
+  const auto use_of = [](const char* driver) {
+    Vdev device("net_null", "");
+    EthdevMock mock;
+    mock.info = [driver](rte_eth_dev_info& info) { info.driver_name = driver; };
+    const Pools pools(1);
+    const auto started = start_port(settings_for(device.name()), pools.raw);
+    REQUIRE(started.has_value());
+    stop_port(started->port_id);
+    return started->report.kernel_use;
+  };
+  CHECK(use_of("net_null") == KernelUse::none);
+  CHECK(use_of("net_ring") == KernelUse::none);
+  CHECK(use_of("net_memif") == KernelUse::wakes_peer);
+  CHECK(use_of("net_vhost") == KernelUse::wakes_peer);
+  CHECK(use_of("net_virtio_user") == KernelUse::wakes_peer);
+  for (const char* driver : {"net_af_packet", "net_af_xdp", "net_tap", "net_pcap", "net_bonding", "net_new"}) {
+    CHECK(use_of(driver) == KernelUse::every_burst);
+  }
+}

@@ -125,6 +125,8 @@ TEST_CASE("vhost: sums arrive full unasked, partial and marked when asked for, b
     const auto guest_port = guest.open(guest_device.name(), guest_trusts);
     REQUIRE(host_port->info().traits.tx_udp_checksum);
     REQUIRE(guest_port->info().traits.tx_udp_checksum);
+    CHECK(host_port->report().kernel_use == KernelUse::wakes_peer);
+    CHECK(guest_port->report().kernel_use == KernelUse::wakes_peer);
 
     const Seen at_host = pass(guest, *guest_port, *host_port, 100);
     CHECK(at_host.frames >= 100);

@@ -33,6 +33,15 @@ TEST_CASE("to run is EAL's words, --, and a configuration") {
   CHECK(parsed({"--", "--config", "-odd.toml"}).config_file == "-odd.toml");
 }
 
+TEST_CASE("strict bypass stands behind --, with any action") {
+  CHECK(parsed({"--", "--strict-bypass", "--config", "a.toml"}).strict_bypass);
+  CHECK_FALSE(parsed({"--", "--config", "a.toml"}).strict_bypass);
+  const CommandLine line = parsed({"--check-config", "a.toml", "--", "--strict-bypass"});
+  CHECK(line.action == Action::check_config);
+  CHECK(line.strict_bypass);
+  CHECK(refusal_of({"--strict-bypass", "--", "--config", "a.toml"}) == "--strict-bypass: its place is after --");
+}
+
 TEST_CASE("the four that only tell something stand on either side of -- or without it") {
   for (const Words& words :
        {Words{"--check-config", "a.toml"}, Words{"--check-config=a.toml"}, Words{"--check-config", "a.toml", "--"},

@@ -91,6 +91,22 @@ TEST_CASE("how workers poll is taken, with its line") {
   CHECK(sentence_of("[workers]\npoll = \"lazy\"\n" + rest).starts_with("t.toml:2: workers.poll: "));
 }
 
+TEST_CASE("strict bypass and workers that sleep contradict each other, whoever asks for it") {
+  const std::string rest = port_text + listener_text;
+  CHECK(config_of("[workers]\nstrict_bypass = true\n" + rest).workers.strict_bypass);
+  CHECK(sentence_of("[workers]\npoll = \"adaptive\"\nstrict_bypass = true\n" + rest) ==
+        "t.toml:2: workers.poll: \"adaptive\" has workers sleep by system calls, which workers.strict_bypass forbids");
+  Config busy = config_of(rest);
+  CHECK_FALSE(busy.workers.strict_bypass);
+  CHECK(demand_strict_bypass(busy));
+  CHECK(busy.workers.strict_bypass);
+  Config adaptive = config_of("[workers]\npoll = \"adaptive\"\n" + rest);
+  const auto refused = demand_strict_bypass(adaptive);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().sentence() ==
+        "t.toml:2: workers.poll: \"adaptive\" has workers sleep by system calls, which --strict-bypass forbids");
+}
+
 TEST_CASE("EAL's words are taken one by one and checked") {
   const std::string rest = port_text + listener_text;
   CHECK(config_of("[eal]\nargs = [\"-l\", \"0-1\", \"--no-pci\"]\n" + rest).eal_args ==
