@@ -52,14 +52,15 @@ int list() {
 }
 
 // Whole processes are measured by a script, which this process becomes. PENSTOCK_SOURCE comes from meson.build.
-int measure_targets(char** words) {
+int become_script(const std::string& script, char** words) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
   const std::string build = self.parent_path().parent_path().parent_path().string();
-  std::vector<const char*> command = {"python3", PENSTOCK_SOURCE "/app/bench/targets/run.py", "--build", build.c_str()};
+  const std::string path = PENSTOCK_SOURCE "/app/bench/targets/" + script;
+  std::vector<const char*> command = {"python3", path.c_str(), "--build", build.c_str()};
   for (; *words != nullptr; ++words) command.push_back(*words);
   command.push_back(nullptr);
   execvp(command[0], const_cast<char**>(command.data()));
-  return refuse(fmt::format("targets: {}: {}", command[0], std::strerror(errno)));
+  return refuse(fmt::format("{}: {}", command[0], std::strerror(errno)));
 }
 
 void print(const Machine& machine, bool json) { fmt::print("{}\n", json ? json_of(machine) : text_of(machine)); }
@@ -147,12 +148,16 @@ int run(const Request& request) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "targets") return measure_targets(argv + 2);
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "targets") return become_script("run.py", argv + 2);
+  if (first == "scaling") return become_script("scaling.py", argv + 2);
   CLI::App app("Measures Penstock's parts, by the clock and in instructions under valgrind.");
   Request request;
   bool no_clock = false;
   bool no_count = false;
-  app.add_option("NAME", request.names, "'list', 'machine', 'targets' (with options of its own), parts, or T3, T4, T6");
+  app.add_option("NAME", request.names,
+                 "'list', 'machine', parts, or T3, T4, T6; or first of all 'targets' or 'scaling', which have options "
+                 "of their own");
   app.add_flag("--json", request.json, "a line of JSON for each figure");
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
   app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");

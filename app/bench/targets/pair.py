@@ -76,7 +76,8 @@ class Pair:
                              "--", "--config", self.server_config]
         self.load_words = [self.build / "app/load/penstock-load", *self._eal(self.load_cpu, "load", load_vdev), "--",
                            "--config", self.load_config, "--to", f"{SERVER}:{PORT}", "--sessions", sessions, "--json"]
-        self.hugepages = Hugepages(hugepages_mb or self._megabytes())
+        self.hugepages_mb = hugepages_mb
+        self.hugepages = None
         self.server = None
         self._runtime_dir_is_ours = not os.path.isdir(RUNTIME_DIR)
 
@@ -86,16 +87,20 @@ class Pair:
 
     def _megabytes(self):
         """Twice the server's sum, as the load runs the same engine, and a spare."""
-        done = subprocess.run([self.build / "app/penstock/penstock", "--capacity", self.server_config],
-                              capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run([self.build / "app/penstock/penstock", "--capacity", self.server_config],
+                                  capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise MeasureError(f"penstock: {error.strerror}; is it built?") from None
         found = re.search(r"^sum: ([\d.]+) MiB", done.stdout, re.M)
         if not found:
             raise MeasureError(f"penstock --capacity: {done.stderr.strip() or done.stdout.strip()}")
         return int(2 * float(found.group(1)) + self.sessions * 64 / 1e6 + SPARE_MB)
 
     def __enter__(self):
-        self.hugepages.__enter__()
         try:
+            self.hugepages = Hugepages(self.hugepages_mb or self._megabytes())
+            self.hugepages.__enter__()
             self.server = Process(self.server_words, self.folder / "server.log")
             self.server.wait_for("penstock: serving", START_S)
         except BaseException:
@@ -108,7 +113,8 @@ class Pair:
             self.server.stop()
         for role in ("server", "load"):
             remove_runtime_dir(f"{self.prefix}-{role}", parent_too=self._runtime_dir_is_ours)
-        self.hugepages.__exit__()
+        if self.hugepages is not None:
+            self.hugepages.__exit__()
         shutil.rmtree(self.folder)
 
     def load(self, words, seconds=5, warmup_s=1, during=None, connect_s=60):

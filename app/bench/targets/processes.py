@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[3]
@@ -15,15 +16,23 @@ class MeasureError(Exception):
     """A measurement that cannot be made, or went wrong; the sentence tells why."""
 
 
+def on_signal(number, _):
+    """What was started and reserved is taken back on the way out."""
+    sys.exit(128 + number)
+
+
 class Process:
     """A child with its output in a log; ended by stop(), at the latest when the stack it was entered on is unwound."""
 
-    def __init__(self, command, log, stdout=None):
+    def __init__(self, command, log):
         self.command = [str(word) for word in command]
         self.log = pathlib.Path(log)
         with open(self.log, "wb") as out:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=stdout or out, stderr=out,
-                                          start_new_session=True)
+            try:
+                self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                              start_new_session=True)
+            except OSError as error:
+                raise MeasureError(f"{self.command[0]}: {error.strerror}; is it built and installed?") from None
         self.pid = self.child.pid
 
     def __enter__(self):

@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from measures import MEASURES, RUNS, Bench  # noqa: E402
-from processes import MeasureError, REPO  # noqa: E402
+from processes import MeasureError, REPO, on_signal  # noqa: E402
 
 
 def arguments():
@@ -57,11 +57,6 @@ def main():
     print(f"penstock-bench: {len(options.names)} targets in {time.monotonic() - started:.0f} s, "
           f"{missed} lines not met, {failed} targets not measured", file=sys.stderr)
     return 3 if failed else int(missed > 0)
-
-
-def on_signal(number, _):
-    """What was started and reserved is taken back on the way out."""
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
