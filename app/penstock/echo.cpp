@@ -39,6 +39,10 @@ void Echo::serve(Connections& connections, Connection connection) {
     if (!next) return;
     const std::uint32_t count = stream ? std::min(next->segments, stream_piece_segments) : next->segments;
     if (!connections.has_room_for(count)) break;
+    if (count == 1) {
+      if (!echo_one(connections, connection)) return;
+      continue;
+    }
     SegmentQueue message = connections.make_message();
     for (std::uint32_t k = 0; k < count; ++k) {
       const bool stored = message.push_back(std::move(connection.receive()->bytes));
@@ -49,9 +53,25 @@ void Echo::serve(Connections& connections, Connection connection) {
   connection.again();
 }
 
+// A message of one segment, which most are, needs no queue unless it has to wait.
+bool Echo::echo_one(Connections& connections, Connection connection) {
+  Segment payload = std::move(connection.receive()->bytes);
+  const SendResult result = connection.send(payload);
+  if (result == SendResult::accepted) return true;
+  SegmentQueue message = connections.make_message();
+  const bool stored = message.push_back(std::move(payload));
+  PENSTOCK_ASSERT(stored);
+  return settle(connection, result, std::move(message));
+}
+
 // True when the session can take more.
 bool Echo::send(Connection connection, SegmentQueue&& message) {
-  switch (connection.send(message)) {
+  const SendResult result = connection.send(message);
+  return settle(connection, result, std::move(message));
+}
+
+bool Echo::settle(Connection connection, SendResult result, SegmentQueue&& message) {
+  switch (result) {
     case SendResult::accepted: return true;
     case SendResult::full: {
       const std::uint32_t place = held_.take(std::move(message));

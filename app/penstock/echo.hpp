@@ -35,7 +35,9 @@ class Echo final : public Application {
 
  private:
   void serve(Connections& connections, Connection connection);
+  bool echo_one(Connections& connections, Connection connection);
   bool send(Connection connection, SegmentQueue&& message);
+  bool settle(Connection connection, SendResult result, SegmentQueue&& message);
   bool send_held(Connection connection);
   void forget(Connection connection);
 

@@ -39,7 +39,7 @@ class OutDatagram {
   void append(const Segment& payload) {
     if (payload.length() > copy_break_) return link_to(payload);
     std::uint8_t* to = header(payload.length());
-    if (!payload.empty()) std::memcpy(to, payload.bytes().data(), payload.length());
+    if (!payload.empty()) std::memcpy(to, payload.data(), payload.length());
   }
 
   // Bytes that still fit; 0 once a payload is linked.

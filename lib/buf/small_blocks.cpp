@@ -36,7 +36,7 @@ Segment SmallBlocks::compact_foreign(Segment&& segment, bool foreign_scarce) {
     Block* small = pool->allocate();
     if (small == nullptr) continue;
     const Segment left = std::move(segment);
-    if (!left.empty()) std::memcpy(small->data, left.bytes().data(), left.length());
+    if (!left.empty()) std::memcpy(small->data, left.data(), left.length());
     return Segment::adopt(small, 0, left.length());
   }
   return std::move(segment);

@@ -43,6 +43,24 @@ SendResult Connection::send(SegmentQueue& message) {
   return result;
 }
 
+SendResult Connection::send(Segment& message) {
+  World& world = *worker_->world_;
+  kcp::Session& machine = world.sessions.machine(id_.index());
+  if (!machine.fits_one(message.length())) return send_queued(message);
+  const SendResult result = machine.send(message, world.now);
+  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_.index());
+  return result;
+}
+
+SendResult Connection::send_queued(Segment& message) {
+  SegmentQueue queue(worker_->world_->chunks);
+  const bool stored = queue.push_back(std::move(message));
+  PENSTOCK_ASSERT(stored);
+  const SendResult result = send(queue);
+  if (result != SendResult::accepted) message = queue.pop_front();
+  return result;
+}
+
 void Connection::again() {
   World& world = *worker_->world_;
   Session& session = world.sessions[id_.index()];
@@ -77,10 +95,10 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
       world.ownership[world.port_of(*path)].owner(*path, mode, request.conv) != world.index) {
     return std::nullopt;
   }
-  const FlowKey key = flow_key(mode, *path, request.conv);
-  const SessionId present = world.flows.find(hash(key, world.parts.key), [&](SessionId id) {
+  const FlowHash hashed = flow_hash(mode, *path, request.conv, world.parts.key);
+  const SessionId present = world.flows.find(hashed, [&](SessionId id) {
     const Session* session = world.sessions.find(id);
-    return session != nullptr && session->matches(key);
+    return session != nullptr && session->is_of(*path, request.conv);
   });
   if (present.is_valid()) return std::nullopt;
   net::DropReason why{};

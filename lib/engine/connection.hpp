@@ -32,6 +32,8 @@ class Connection {
   std::optional<Received> receive();
   // Sends a whole message (in stream mode: bytes) or nothing at all; `accepted` leaves `message` empty.
   SendResult send(SegmentQueue& message);
+  // The same for a message that is one Segment, untouched unless accepted. Requires Connections::has_room_for(1).
+  SendResult send(Segment& message);
   // Asks for another `readable` event in the next turn: the service had no room to take what is there.
   void again();
   // Ends the session when what is queued has been sent and acknowledged; a `closed` event follows.
@@ -46,6 +48,7 @@ class Connection {
 
  private:
   friend class Connections;
+  SendResult send_queued(Segment& message);
   Connection() = default;
   Connection(Worker& worker, SessionId id) : worker_(&worker), id_(id) {}
   Worker* worker_ = nullptr;

@@ -39,11 +39,9 @@ Sent send_one(World& world, Session& session, kcp::Session& machine, Instant now
   const bool paid = session.spend_credit(out.size());
   PENSTOCK_ASSERT(paid);
   std::uint16_t port = 0;
-  net::TxFrame frame;
-  if (world.stack.send_udp(session.path, std::move(out), frame, port, now) == net::Stack::SendVerdict::ready) {
-    batch.next() = std::move(frame);
-    batch.commit();
-  }
+  // Straight into the batch; what is not ready leaves the place as it was, empty.
+  const auto verdict = world.stack.send_udp(session.path, std::move(out), batch.next(), port, now);
+  if (verdict == net::Stack::SendVerdict::ready) batch.commit();
   world.worked = true;
   return Sent::more;
 }

@@ -1,18 +1,15 @@
 #include "engine/intake.hpp"
 
-#include <array>
-
 #include "engine/admission.hpp"
 
 namespace penstock {
 
 namespace {
 
-constexpr std::uint32_t burst_max = TxBatch::frames_max;
 // Bursts that a draining receive takes of one queue at the most: a queue's whole ring, so that a flood cannot hold it.
 constexpr std::uint32_t drain_bursts_max = 64;
 // Lines of a machine that taking in a datagram touches first.
-constexpr std::uint32_t machine_lines = 2;
+constexpr std::uint32_t machine_lines = 3;
 
 static_assert(static_cast<int>(net::DropReason::kcp_closed) - static_cast<int>(net::DropReason::kcp_too_short) ==
               static_cast<int>(kcp::Refusal::closed) - static_cast<int>(kcp::Refusal::too_short));
@@ -31,17 +28,6 @@ bool was_heard(kcp::Refusal refusal) {
 // When receive buffers run low, what a machine may keep moves to a block of our own at once: the NIC's ring must refill.
 constexpr std::uint32_t scarce_share = 4;  // low means a quarter is left
 
-struct Burst {
-  std::uint32_t count = 0;
-  bool handed_over = false;  // came from another worker
-  std::array<net::Packet, burst_max> packets;
-  std::array<Listener*, burst_max> listeners;
-  std::array<std::uint32_t, burst_max> convs;
-  std::array<FlowKey, burst_max> keys;
-  std::array<FlowHash, burst_max> hashes;
-  std::array<SessionId, burst_max> candidates;
-};
-
 // Stage: listener and key. Packets without either leave the burst.
 void find_keys(World& world, Burst& burst, Instant now) {
   std::uint32_t kept = 0;
@@ -53,16 +39,15 @@ void find_keys(World& world, Burst& burst, Instant now) {
       packet.payload.reset();
       continue;
     }
-    const auto header = kcp::peek(packet.payload.bytes());
-    if (!header) {
+    if (packet.payload.length() < kcp::header_bytes) {
       world.drops.count(net::DropReason::kcp_too_short);
       packet.payload.reset();
       continue;
     }
+    const std::uint32_t conv = kcp::conv_of(packet.payload.bytes());
     burst.listeners[kept] = listener;
-    burst.convs[kept] = header->conv;
-    burst.keys[kept] = flow_key(listener->config().key_mode, packet.path, header->conv);
-    burst.hashes[kept] = hash(burst.keys[kept], world.parts.key);
+    burst.convs[kept] = conv;
+    burst.hashes[kept] = flow_hash(listener->config().key_mode, packet.path, conv, world.parts.key);
     if (kept != i) burst.packets[kept] = std::move(packet);
     ++kept;
   }
@@ -72,7 +57,7 @@ void find_keys(World& world, Burst& burst, Instant now) {
 // Gives one datagram to its session's machine. `fresh` when the session was opened by it.
 void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
   Session& session = world.sessions[id.index()];
-  if (!(session.path == packet.path)) {
+  if (session.key_mode == SessionKeyMode::conv && !(session.path == packet.path)) {
     world.drops.count(net::DropReason::path_unproven);
     packet.payload.reset();
     return;
@@ -109,7 +94,7 @@ void take_burst(World& world, Burst& burst, Instant now) {
     net::Packet& packet = burst.packets[i];
     const auto matches = [&](SessionId id) {
       const Session* session = world.sessions.find(id);
-      return session != nullptr && session->matches(burst.keys[i]);
+      return session != nullptr && session->is_of(packet.path, burst.convs[i]);
     };
     SessionId id = world.flows.confirm(hashes[i], candidates[i], matches);
     const bool fresh = !id.is_valid();
@@ -127,20 +112,21 @@ void take_burst(World& world, Burst& burst, Instant now) {
 }
 
 // One burst of one queue through the stack. Returns how many frames the port gave.
-std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, Instant now) {
+std::uint32_t take_from_port(World& world, std::uint16_t number, Instant now) {
+  Burst& burst = world.burst;
+  burst.handed_over = false;
   Port& port = *world.parts.ports[number];
   const auto queue = static_cast<std::uint16_t>(world.index);
-  std::array<net::RxFrame, burst_max> frames;
   const std::uint64_t dropped_before = world.drops.received_total();
   // 64 bits, since what is held may shrink and the counters wrap back together.
   const std::uint64_t held_before = port.held_frames(queue);
-  const std::uint32_t count = port.receive(queue, std::span{frames}.first(world.config.burst), world.drops, now);
+  const std::uint32_t count = port.receive(queue, std::span{burst.frames}.first(world.config.burst), world.drops, now);
   const std::uint64_t dropped = world.drops.received_total() - dropped_before;
   world.stats.held_now += port.held_frames(queue) - held_before;
   world.stats.rx_packets += count + dropped + port.held_frames(queue) - held_before;
   for (std::uint32_t i = 0; i < count; ++i) {
-    world.stats.rx_bytes += frames[i].bytes.length();
-    switch (world.stack.take_in(number, frames[i], burst.packets[burst.count], now)) {
+    world.stats.rx_bytes += burst.frames[i].bytes.length();
+    switch (world.stack.take_in(number, burst.frames[i], burst.packets[burst.count], now)) {
       case net::Stack::Intake::udp: ++burst.count; break;
       case net::Stack::Intake::handled: ++world.stats.delivered; break;
       case net::Stack::Intake::dropped: break;
@@ -156,18 +142,17 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Burst& burst, I
 }  // namespace
 
 void take_from_ports(World& world, bool drain, Instant now) {
-  Burst burst;
   const std::uint32_t bursts = drain ? drain_bursts_max : 1;
   for (std::uint16_t number = 0; number < world.parts.ports.size(); ++number) {
     for (std::uint32_t i = 0; i < bursts; ++i) {
-      if (take_from_port(world, number, burst, now) < world.config.burst) break;
+      if (take_from_port(world, number, now) < world.config.burst) break;
     }
   }
 }
 
 void take_from_workers(World& world, Instant now) {
   if (world.config.workers == 1) return;
-  Burst burst;
+  Burst& burst = world.burst;
   burst.handed_over = true;
   const std::uint32_t workers = world.config.workers;
   for (std::uint32_t i = 0; i < workers; ++i) {

@@ -64,6 +64,20 @@ struct RateWindow {
   std::uint64_t tx_packets = 0;
 };
 
+// What a burst of datagrams is while its stages work on it; the places beyond `count` hold nothing.
+struct Burst {
+  static constexpr std::uint32_t places = TxBatch::frames_max;
+
+  std::uint32_t count = 0;
+  bool handed_over = false;  // came from another worker
+  std::array<net::RxFrame, places> frames;
+  std::array<net::Packet, places> packets;
+  std::array<Listener*, places> listeners{};
+  std::array<std::uint32_t, places> convs{};
+  std::array<FlowHash, places> hashes{};
+  std::array<SessionId, places> candidates{};
+};
+
 struct World {
   World(const NodeConfig& node, std::uint32_t worker_index, const WorkerParts& given, Instant start);
   World(const World&) = delete;
@@ -115,6 +129,7 @@ struct World {
   TimerWheel wheel;
   std::vector<FlowOwnership> ownership;  // by port
   DirtyList dirty;
+  Burst burst;                    // kept between turns, so that no turn has to make one
   std::vector<TxBatch> batches;   // by port
   std::vector<bool> link_was_up;  // by port, as the stack was told last
   Block* spare_head = nullptr;    // a block that a machine had no use for; taken before the pool is asked

@@ -89,6 +89,7 @@ struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;  // host order
   constexpr auto operator<=>(const Endpoint&) const = default;
+  constexpr bool operator==(const Endpoint& o) const { return port == o.port && address == o.address; }
 };
 
 // An address block; `length` counts from the family's own first bit (0 … 32 or 0 … 128).

@@ -1,6 +1,7 @@
 #include "net/build.hpp"
 
 #include <array>
+#include <cstring>
 
 #include "net/checksum.hpp"
 #include "net/headers.hpp"
@@ -9,26 +10,27 @@ namespace penstock::net {
 
 namespace {
 
-// The put_… write a header to the front of `out`, which has room for it, and yield its bytes.
-using Room = std::span<std::uint8_t>;
+// The put_… write a header at `out`, which has room for it, and yield its bytes.
+template <class T>
+void put(std::uint8_t* out, T value) {
+  std::memcpy(out, &value, sizeof value);
+}
 
-std::size_t put_ethernet(Room out, const LinkHeader& link, std::uint16_t type) {
-  const std::size_t tags = link.tags.count;
-  PENSTOCK_ASSERT(tags <= link.tags.vlan.size());
-  PENSTOCK_ASSERT(out.size() >= ethernet_bytes + tags * tag_bytes);
-  copy_to(out, 0, link.destination.bytes);
-  copy_to(out, 6, link.source.bytes);
+std::size_t put_ethernet(std::uint8_t* out, const LinkHeader& link, std::uint16_t type) {
+  PENSTOCK_ASSERT(link.tags.count <= link.tags.vlan.size());
+  put(out, link.destination.bytes);
+  put(out + 6, link.source.bytes);
   std::size_t at = 12;
-  for (std::size_t i = 0; i < tags; ++i, at += tag_bytes) {
-    be16_to(out, at, tags == 2 && i == 0 ? ethertype_service_tag : ethertype_tag);
-    be16_to(out, at + 2, link.tags.vlan[i]);
+  for (std::size_t i = 0; i < link.tags.count; ++i, at += tag_bytes) {
+    put(out + at, to_big_endian(link.tags.count == 2 && i == 0 ? ethertype_service_tag : ethertype_tag));
+    put(out + at + 2, to_big_endian(link.tags.vlan[i]));
   }
-  be16_to(out, at, type);
+  put(out + at, to_big_endian(type));
   return at + 2;
 }
 
 // `addresses` is address_sum() of the two.
-std::size_t put_ip4(Room out, const IpAddress& source, const IpAddress& destination, std::uint64_t addresses,
+std::size_t put_ip4(std::uint8_t* out, const IpAddress& source, const IpAddress& destination, std::uint64_t addresses,
                     std::uint8_t protocol, std::uint8_t hop_limit, std::uint32_t payload_bytes, bool port_sums) {
   PENSTOCK_ASSERT(payload_bytes <= 0xffffu - ip4_bytes);
   static constexpr std::uint16_t version_length = 0x4500;
@@ -36,26 +38,26 @@ std::size_t put_ip4(Room out, const IpAddress& source, const IpAddress& destinat
   const auto limit_protocol = static_cast<std::uint16_t>(hop_limit << 8 | protocol);
   const std::uint64_t sum = addresses + word_sum(version_length) + word_sum(total_bytes) + word_sum(ip4_dont_fragment) +
                             word_sum(limit_protocol);
-  be16_to(out, 0, version_length);
-  be16_to(out, 2, total_bytes);
-  be16_to(out, 4, 0);
-  be16_to(out, 6, ip4_dont_fragment);
-  be16_to(out, 8, limit_protocol);
-  field_write(out.subspan(10), port_sums ? std::uint16_t{0} : checksum_field(sum));
-  copy_to(out, 12, source.v4_bytes());
-  copy_to(out, 16, destination.v4_bytes());
+  put(out, to_big_endian(version_length));
+  put(out + 2, to_big_endian(total_bytes));
+  put(out + 4, std::uint16_t{0});
+  put(out + 6, to_big_endian(ip4_dont_fragment));
+  put(out + 8, to_big_endian(limit_protocol));
+  put(out + 10, port_sums ? std::uint16_t{0} : checksum_field(sum));
+  put(out + 12, source.v4_bytes());
+  put(out + 16, destination.v4_bytes());
   return ip4_bytes;
 }
 
-std::size_t put_ip6(Room out, const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
+std::size_t put_ip6(std::uint8_t* out, const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
                     std::uint8_t hop_limit, std::uint32_t payload_bytes) {
   PENSTOCK_ASSERT(payload_bytes <= 0xffffu);
-  be16_to(out, 0, 0x6000);
-  be16_to(out, 2, 0);
-  be16_to(out, 4, static_cast<std::uint16_t>(payload_bytes));
-  be16_to(out, 6, static_cast<std::uint16_t>(protocol << 8 | hop_limit));
-  copy_to(out, 8, source.bytes());
-  copy_to(out, 24, destination.bytes());
+  put(out, to_big_endian(std::uint16_t{0x6000}));
+  put(out + 2, std::uint16_t{0});
+  put(out + 4, to_big_endian(static_cast<std::uint16_t>(payload_bytes)));
+  put(out + 6, to_big_endian(static_cast<std::uint16_t>(protocol << 8 | hop_limit)));
+  put(out + 8, source.bytes());
+  put(out + 24, destination.bytes());
   return ip6_bytes;
 }
 
@@ -63,7 +65,7 @@ std::size_t put_ip6(Room out, const IpAddress& source, const IpAddress& destinat
 
 void write_ethernet(ByteWriter& out, const LinkHeader& link, std::uint16_t type) {
   std::array<std::uint8_t, l2_bytes_max> header{};
-  const std::size_t bytes = put_ethernet(header, link, type);
+  const std::size_t bytes = put_ethernet(header.data(), link, type);
   out.bytes(std::span(header).first(bytes));
 }
 
@@ -71,10 +73,38 @@ void write_ip(ByteWriter& out, const IpAddress& source, const IpAddress& destina
               std::uint8_t hop_limit, std::uint32_t payload_bytes) {
   PENSTOCK_ASSERT(source.is_v4() == destination.is_v4());
   std::array<std::uint8_t, ip6_bytes> header{};
-  const std::size_t bytes = source.is_v4() ? put_ip4(header, source, destination, address_sum(source, destination),
-                                                     protocol, hop_limit, payload_bytes, false)
-                                           : put_ip6(header, source, destination, protocol, hop_limit, payload_bytes);
+  const std::size_t bytes = source.is_v4()
+                                ? put_ip4(header.data(), source, destination, address_sum(source, destination),
+                                          protocol, hop_limit, payload_bytes, false)
+                                : put_ip6(header.data(), source, destination, protocol, hop_limit, payload_bytes);
   out.bytes(std::span(header).first(bytes));
+}
+
+// The frame that nearly every datagram leaves in: no tags, IPv4, no checksum left to the port. As build_udp() would make it.
+void build_plain(std::uint8_t* out, const LinkHeader& link, const Endpoint& source, const Endpoint& destination,
+                 std::uint16_t length, std::uint64_t payload_sum) {
+  const auto last_word = [](const IpAddress& address) { return static_cast<std::uint32_t>(address.words()[1] >> 32); };
+  const std::uint32_t from = last_word(source.address);
+  const std::uint32_t to = last_word(destination.address);
+  const std::uint16_t total = to_big_endian(static_cast<std::uint16_t>(ip4_bytes + length));
+  const std::uint16_t udp_length = to_big_endian(length);
+  const std::uint32_t ports = std::uint32_t{to_big_endian(destination.port)} << 16 | to_big_endian(source.port);
+  static constexpr std::uint16_t version_length = 0x0045;  // as they lie in memory, like the others
+  static constexpr std::uint16_t limit_protocol = protocol_udp << 8 | hop_limit_default;
+  static constexpr std::uint16_t dont_fragment = to_big_endian(ip4_dont_fragment);
+  const std::uint64_t addresses = std::uint64_t{from} + to;
+  const std::uint64_t ip_sum = addresses + total + version_length + limit_protocol + dont_fragment;
+  // The length counts twice: in the pseudo-header, whose protocol is the upper byte of its word, and in the header.
+  const std::uint64_t udp_sum = addresses + payload_sum + ports + 2u * udp_length + (protocol_udp << 8);
+  put(out, link.destination.bytes);
+  put(out + 6, link.source.bytes);
+  put(out + 12, std::uint32_t{version_length} << 16 | to_big_endian(ethertype_ip4));
+  put(out + 16, std::uint64_t{limit_protocol} << 48 | std::uint64_t{dont_fragment} << 32 | total);
+  put(out + 24, checksum_field(ip_sum));
+  put(out + 26, std::uint64_t{to} << 32 | from);
+  put(out + 34, ports);
+  put(out + 38, udp_length);
+  put(out + 40, udp_checksum_field(udp_sum));
 }
 
 void build_udp(OutDatagram& datagram, const LinkHeader& link, const Endpoint& source, const Endpoint& destination,
@@ -91,6 +121,13 @@ void build_udp(OutDatagram& datagram, const LinkHeader& link, const Endpoint& so
   frame.offload_ip_checksum = is_v4 && traits.tx_ip_checksum;
   frame.offload_udp_checksum = traits.tx_udp_checksum;
 
+  if (is_v4 && link.tags.count == 0 && !frame.offload_ip_checksum && !frame.offload_udp_checksum) {
+    const std::uint64_t payload_sum = datagram.sum();
+    frame.head = datagram.take_head();
+    frame.link = datagram.take_link();
+    frame.head.extend_front(ethernet_bytes + ip4_bytes + udp_bytes);
+    return build_plain(frame.head.writable().data(), link, source, destination, length, payload_sum);
+  }
   const std::uint64_t addresses = address_sum(from, to);
   // The pseudo-header; a port that makes sums begins with its sum, not inverted. Without one the rest is added.
   std::uint64_t sum = addresses + word_sum(protocol_udp) + word_sum(length);
@@ -101,16 +138,14 @@ void build_udp(OutDatagram& datagram, const LinkHeader& link, const Endpoint& so
   frame.link = datagram.take_link();
   const auto headers_bytes = static_cast<std::uint32_t>(frame.l2_bytes + frame.l3_bytes + udp_bytes);
   frame.head.extend_front(headers_bytes);
-  Room out = frame.head.writable().first(headers_bytes);
-  out = out.subspan(put_ethernet(out, link, is_v4 ? ethertype_ip4 : ethertype_ip6));
-  out = out.subspan(
-      is_v4 ? put_ip4(out, from, to, addresses, protocol_udp, hop_limit_default, length, frame.offload_ip_checksum)
-            : put_ip6(out, from, to, protocol_udp, hop_limit_default, length));
-  PENSTOCK_ASSERT(out.size() == udp_bytes);
-  be16_to(out, 0, source.port);
-  be16_to(out, 2, destination.port);
-  be16_to(out, 4, length);
-  field_write(out.subspan(6), frame.offload_udp_checksum ? sum_fold(sum) : udp_checksum_field(sum));
+  std::uint8_t* out = frame.head.writable().data();
+  out += put_ethernet(out, link, is_v4 ? ethertype_ip4 : ethertype_ip6);
+  out += is_v4 ? put_ip4(out, from, to, addresses, protocol_udp, hop_limit_default, length, frame.offload_ip_checksum)
+               : put_ip6(out, from, to, protocol_udp, hop_limit_default, length);
+  put(out, to_big_endian(source.port));
+  put(out + 2, to_big_endian(destination.port));
+  put(out + 4, to_big_endian(length));
+  put(out + 6, frame.offload_udp_checksum ? sum_fold(sum) : udp_checksum_field(sum));
 }
 
 }  // namespace penstock::net

@@ -31,6 +31,7 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
       keys(arena.make<Key>(config.interfaces.size())),
       recent_key{~std::uint64_t{0}, 0},
       rx_checksum(arena.make<RxChecksumPolicy>(config.ports.size())),
+      untagged(arena.make<std::uint16_t>(config.ports.size())),
       addresses(arena, config.interfaces, config.announces),
       routes(arena, config.interfaces),
       neighbors(arena, limits_of(config), key, rng, drop_counters),
@@ -42,11 +43,13 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
   PENSTOCK_ASSERT(config.rx_checksum.size() == config.ports.size());
   PENSTOCK_ASSERT(config.interfaces.size() < 0xffff);
   std::copy(config.rx_checksum.begin(), config.rx_checksum.end(), rx_checksum.begin());
+  std::fill(untagged.begin(), untagged.end(), no_interface);
   for (std::uint16_t i = 0; i < interfaces.size(); ++i) {
     const InterfaceConfig& from = config.interfaces[i];
     PENSTOCK_ASSERT(from.port < config.ports.size());
     interfaces[i] = {from.mac, from.tags, from.port, config.ports[from.port]};
     keys[i] = {key_of(from.port, from.tags), i};
+    if (from.tags.count == 0) untagged[from.port] = i;
   }
   const auto before = [](const Key& a, const Key& b) { return a.value < b.value; };
   std::sort(keys.begin(), keys.end(), before);
@@ -67,12 +70,14 @@ Stack::~Stack() = default;
 
 std::size_t Stack::cost(const StackConfig& config) {
   return Arena::cost<Impl::Interface>(config.interfaces.size()) + Arena::cost<Impl::Key>(config.interfaces.size()) +
-         Arena::cost<RxChecksumPolicy>(config.ports.size()) + LocalAddresses::cost(config.interfaces) +
-         RouteTable::cost(config.interfaces) + NeighborCache::cost(limits_of(config)) +
-         Ring<Impl::PortFrame>::cost(Impl::answers_max) + Ring<NeighborNews>::cost(Impl::news_max);
+         Arena::cost<RxChecksumPolicy>(config.ports.size()) + Arena::cost<std::uint16_t>(config.ports.size()) +
+         LocalAddresses::cost(config.interfaces) + RouteTable::cost(config.interfaces) +
+         NeighborCache::cost(limits_of(config)) + Ring<Impl::PortFrame>::cost(Impl::answers_max) +
+         Ring<NeighborNews>::cost(Impl::news_max);
 }
 
 Stack::Intake Stack::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
+  if (impl_->take_plain(port, frame, packet)) return Intake::udp;
   const Parsed<Intake> outcome = impl_->take_in(port, frame, packet, now);
   if (!outcome) impl_->drops.count(outcome.error());
   // What was understood but could not be answered is lost on the way out: the frame itself was not dropped.

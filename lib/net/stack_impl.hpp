@@ -30,6 +30,7 @@ struct Stack::Impl {
   static constexpr std::uint32_t news_max = 256;
   // Questions that poll_transmit() gives up in a row because no own address may ask them.
   static constexpr std::uint32_t questions_per_poll = 16;
+  static constexpr std::uint16_t no_interface = 0xffff;
 
   struct Interface {
     MacAddress mac;
@@ -61,6 +62,8 @@ struct Stack::Impl {
 
   // stack_intake.cpp
   Parsed<Intake> take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
+  // Fills `packet` from a plain frame that is for us and good; false for any other, which take_in() then judges.
+  bool take_plain(std::uint16_t port, RxFrame& frame, Packet& packet) const;
   std::optional<std::uint16_t> find_interface(std::uint16_t port, const TagStack& tags);
   bool hears(std::uint16_t interface, const MacAddress& destination) const;
   Parsed<Intake> take_arp(const Arrival& in);
@@ -114,6 +117,7 @@ struct Stack::Impl {
   std::span<Key> keys;
   Key recent_key;                           // of the last frame: a burst mostly stays on one interface
   std::span<RxChecksumPolicy> rx_checksum;  // per port
+  std::span<std::uint16_t> untagged;        // per port: its interface without tags, or no_interface
   LocalAddresses addresses;
   RouteTable routes;
   NeighborCache neighbors;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "net/icmp.hpp"
+#include "net/plain_frame.hpp"
 #include "net/stack_impl.hpp"
 
 namespace penstock::net {
@@ -11,6 +12,40 @@ namespace {
 constexpr auto refused(DropReason reason) { return std::unexpected(reason); }
 
 }  // namespace
+
+bool Stack::Impl::take_plain(std::uint16_t port, RxFrame& frame, Packet& packet) const {
+  const Bytes bytes = frame.bytes.bytes();
+  const std::uint16_t number = untagged[port];
+  if (number == no_interface || !looks_plain(bytes)) return false;
+  const Interface& interface = interfaces[number];
+  const MacAddress source_mac = mac_at(bytes, 6);
+  if (mac_at(bytes, 0) != interface.mac || source_mac.is_multicast() || source_mac.is_zero() ||
+      source_mac == interface.mac) {
+    return false;
+  }
+  const IpAddress source = ip4_at(bytes, plain_ip_at + 12);
+  const IpAddress destination = ip4_at(bytes, plain_ip_at + 16);
+  if (!source.is_valid_source() || addresses.forbidden_source(number, source) ||
+      !addresses.usable(number, destination)) {
+    return false;
+  }
+  if (frame.ip_checksum != ChecksumState::good &&
+      (frame.ip_checksum == ChecksumState::bad || !plain_ip_sum_holds(bytes))) {
+    return false;
+  }
+  const bool trusted = rx_checksum[port] != RxChecksumPolicy::verify || frame.l4_checksum == ChecksumState::good;
+  if (!trusted && (frame.l4_checksum == ChecksumState::bad || !plain_udp_sum_holds(bytes))) return false;
+  packet.path = Path{{destination, be16_at(bytes, plain_udp_at + 2)}, {source, be16_at(bytes, plain_udp_at)}, number};
+  packet.source_mac = source_mac;
+  packet.ip_bytes = ip4_bytes + udp_bytes;
+  packet.rss_hash = frame.rss_hash;
+  packet.has_rss_hash = frame.has_rss_hash;
+  const std::uint32_t payload_bytes = be16_at(bytes, plain_udp_at + 4) - std::uint32_t{udp_bytes};
+  packet.payload = std::move(frame.bytes);
+  packet.payload.trim_front(plain_payload_at);
+  packet.payload.trim_back(packet.payload.length() - payload_bytes);
+  return true;
+}
 
 Parsed<Stack::Intake> Stack::Impl::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
   PENSTOCK_ASSERT(port < rx_checksum.size());

@@ -59,21 +59,35 @@ inline std::array<std::uint64_t, 2> words_of(const net::IpAddress& address) {
 
 }  // namespace detail
 
-// The keyed hash of a key. Fields are packed into words, so that no padding is hashed: three words when the local address
-// is IPv4 (the remote then is IPv4 or zero), six otherwise. SipHash takes the length in, so the two forms do not meet.
-inline FlowHash hash(const FlowKey& key, SipKey sip) {
+namespace detail {
+
+// Fields are packed into words, so that no padding is hashed: three words when the local address is IPv4 (the remote then is
+// IPv4 or zero), six otherwise. SipHash takes the length in, so the two forms do not meet.
+inline FlowHash hash_of(std::uint32_t conv, std::uint16_t interface, const net::Endpoint& local,
+                        const net::Endpoint& remote, SipKey sip) {
   const std::uint64_t head =
-      std::uint64_t{key.interface} | std::uint64_t{key.local.port} << 16 | std::uint64_t{key.remote.port} << 32;
-  if (key.local.address.is_v4()) {
-    const std::uint64_t addresses = std::uint64_t{detail::last_word(key.local.address)} |
-                                    std::uint64_t{detail::last_word(key.remote.address)} << 32;
-    const std::array<std::uint64_t, 3> words{head, addresses, key.conv};
-    return siphash13_words(sip, words);
+      std::uint64_t{interface} | std::uint64_t{local.port} << 16 | std::uint64_t{remote.port} << 32;
+  if (local.address.is_v4()) {
+    const std::uint64_t addresses = std::uint64_t{last_word(local.address)} | std::uint64_t{last_word(remote.address)}
+                                                                                  << 32;
+    return siphash13_words(sip, std::array<std::uint64_t, 3>{head, addresses, conv});
   }
-  const auto local = detail::words_of(key.local.address);
-  const auto remote = detail::words_of(key.remote.address);
-  const std::array<std::uint64_t, 6> words{head, local[0], local[1], remote[0], remote[1], key.conv};
-  return siphash13_words(sip, words);
+  const auto here = words_of(local.address);
+  const auto there = words_of(remote.address);
+  return siphash13_words(sip, std::array<std::uint64_t, 6>{head, here[0], here[1], there[0], there[1], conv});
+}
+
+}  // namespace detail
+
+// The keyed hash of a key.
+inline FlowHash hash(const FlowKey& key, SipKey sip) {
+  return detail::hash_of(key.conv, key.interface, key.local, key.remote, sip);
+}
+// The hash of flow_key(mode, path, conv), without making the key.
+inline FlowHash flow_hash(SessionKeyMode mode, const net::Path& path, std::uint32_t conv, SipKey sip) {
+  static constexpr net::Endpoint nobody{};
+  return detail::hash_of(mode == SessionKeyMode::address ? 0 : conv, path.interface, path.local,
+                         mode == SessionKeyMode::conv ? nobody : path.remote, sip);
 }
 
 }  // namespace penstock

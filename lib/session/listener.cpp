@@ -85,14 +85,15 @@ bool ListenerTable::same_place(const ListenerConfig& a, const ListenerConfig& b)
   return a.port == b.port && a.address == b.address;
 }
 
-Listener* ListenerTable::find(const net::Endpoint& local) {
+Listener* ListenerTable::find_place(const net::Endpoint& local) {
   const Place exact{local.port, false, local.address, 0};
   const Place any{local.port, true, {}, 0};
   for (const Place& sought : {exact, any}) {
     const auto found = std::ranges::lower_bound(places_, sought);
     if (found == places_.end()) return nullptr;
     if (found->port == sought.port && found->any_address == sought.any_address && found->address == sought.address) {
-      return &listeners_[found->listener];
+      recent_local_ = local;
+      return recent_ = &listeners_[found->listener];
     }
   }
   return nullptr;

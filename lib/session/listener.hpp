@@ -100,7 +100,11 @@ class ListenerTable {
 
   // The listener for datagrams to `local`: the one of that very address before the one of all addresses; nullptr when
   // there is none (udp_no_listener).
-  Listener* find(const net::Endpoint& local);
+  Listener* find(const net::Endpoint& local) {
+    // A burst mostly goes to one listener.
+    if (recent_ != nullptr && recent_local_ == local) return recent_;
+    return find_place(local);
+  }
   Listener& operator[](std::uint16_t index) { return listeners_[index]; }
   const Listener& operator[](std::uint16_t index) const { return listeners_[index]; }
   std::uint16_t count() const { return static_cast<std::uint16_t>(listeners_.size()); }
@@ -115,8 +119,12 @@ class ListenerTable {
     constexpr auto operator<=>(const Place&) const = default;
   };
 
+  Listener* find_place(const net::Endpoint& local);
+
   std::span<Listener> listeners_;
-  std::span<Place> places_;  // sorted
+  std::span<Place> places_;     // sorted
+  net::Endpoint recent_local_;  // where the last datagram went …
+  Listener* recent_ = nullptr;  // … and its listener
 };
 
 }  // namespace penstock

@@ -60,8 +60,17 @@ struct alignas(cache_line_bytes) Session {
   TimerPlaces timers;                            // owned by the TimerWheel
 
   FlowKey key() const { return flow_key(key_mode, path, conv); }
-  // True for an open session whose key() equals `key`.
-  bool matches(const FlowKey& key_sought) const { return state != SessionState::free && key() == key_sought; }
+  // True for an open session to which a datagram by `by` with conversation id `conv_sought` belongs: whose key() is that
+  // datagram's.
+  bool is_of(const net::Path& by, std::uint32_t conv_sought) const {
+    if (state == SessionState::free) return false;
+    switch (key_mode) {
+      case SessionKeyMode::address: return path == by;
+      case SessionKeyMode::address_conv: return conv == conv_sought && path == by;
+      case SessionKeyMode::conv: return conv == conv_sought && path.local == by.local && path.interface == by.interface;
+    }
+    return false;
+  }
 
   // A datagram of `bytes` came in: as many bytes may go out to an address that has not proven itself.
   void add_credit(std::uint32_t bytes) {

@@ -38,18 +38,6 @@ void SessionRecords::give(Index index) {
   free_[free_count_++] = index;
 }
 
-Session* SessionRecords::find(SessionId id) {
-  if (id.index() >= capacity() || id.worker() != worker_) return nullptr;
-  Session& session = records_[id.index()];
-  if (session.generation != id.generation() || session.state == SessionState::free) return nullptr;
-  return &session;
-}
-
-SessionId SessionRecords::id_of(Index index) const {
-  PENSTOCK_ASSERT(is_open(index));
-  return SessionId(index, records_[index].generation, worker_);
-}
-
 SessionRecords::Page SessionRecords::walk(Index cursor, std::span<SessionId> ids, std::uint32_t scan_max) const {
   Page page;
   std::uint32_t scanned = 0;

@@ -66,6 +66,18 @@ class SessionRecords {
   std::uint8_t worker_;
 };
 
+inline Session* SessionRecords::find(SessionId id) {
+  if (id.index() >= capacity() || id.worker() != worker_) return nullptr;
+  Session& session = records_[id.index()];
+  if (session.generation != id.generation() || session.state == SessionState::free) return nullptr;
+  return &session;
+}
+
+inline SessionId SessionRecords::id_of(Index index) const {
+  PENSTOCK_ASSERT(is_open(index));
+  return SessionId(index, records_[index].generation, worker_);
+}
+
 template <class Machine>
 class SessionTable {
  public:

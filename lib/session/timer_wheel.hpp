@@ -51,8 +51,10 @@ class TimerWheel {
   // ones count. `deadline_of(index, kind) -> Instant` tells the deadline as it is now: when it has passed, the entry is
   // gone and `fire(index, kind)` is called; never() drops the entry; a later one moves it there. `fire` may arm and cancel
   // timers of any session; what it arms comes up in a later tick. What the budget left is done first next time.
+  // An entry that fires counts as `fire_units` instead of one, since what it brings about costs more than a look.
   template <class DeadlineOf, class Fire>
-  std::uint32_t advance(Instant now, std::uint32_t budget, DeadlineOf&& deadline_of, Fire&& fire);
+  std::uint32_t advance(Instant now, std::uint32_t budget, DeadlineOf&& deadline_of, Fire&& fire,
+                        std::uint32_t fire_units = 1);
 
   // When advance() has something to do next: never later than the tick after the earliest armed deadline, sometimes
   // earlier (a cascade, an entry whose deadline moved on); never() when no entry is held. An instant in the past means
@@ -129,7 +131,8 @@ class TimerWheel {
 };
 
 template <class DeadlineOf, class Fire>
-std::uint32_t TimerWheel::advance(Instant now, std::uint32_t budget, DeadlineOf&& deadline_of, Fire&& fire) {
+std::uint32_t TimerWheel::advance(Instant now, std::uint32_t budget, DeadlineOf&& deadline_of, Fire&& fire,
+                                  std::uint32_t fire_units) {
   advanced_to_ = std::max(advanced_to_, tick_before(now));
   std::uint32_t looked_at = 0;
   std::uint32_t last_slot = none;
@@ -146,9 +149,14 @@ std::uint32_t TimerWheel::advance(Instant now, std::uint32_t budget, DeadlineOf&
     if (deadline.is_never()) continue;
     // Not before the tick it was placed for: a deadline that was past when it was armed comes up a tick later.
     const std::uint64_t at = std::max(tick_after(deadline), sessions_[index].timers.tick[entry & 1]);
-    if (at > present_) put(entry, at);
-    else if (slot < slots_per_level) fire(index, kind);
-    else put(entry, present_);
+    if (at > present_) {
+      put(entry, at);
+    } else if (slot < slots_per_level) {
+      looked_at += fire_units - 1;
+      fire(index, kind);
+    } else {
+      put(entry, present_);
+    }
   }
   return looked_at;
 }

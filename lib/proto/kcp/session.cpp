@@ -95,7 +95,7 @@ std::optional<Received> Session::poll_receive() {
   return received;
 }
 
-std::optional<SessionEvent> Session::poll_event() {
+std::optional<SessionEvent> Session::take_event() {
   if (proven_event_) {
     proven_event_ = false;
     return SessionEvent{.kind = SessionEvent::Kind::proven};
@@ -122,20 +122,6 @@ bool Session::poll_transmit(OutDatagram& out, Instant now) {
   if (sender_.dead()) finish(CloseReason::dead_link);
   else finish_if_drained();
   return out.size() != before;
-}
-
-Instant Session::next_deadline() const {
-  if (phase_ == Phase::closed) return Instant::never();
-  // Toward a peer that has proven nothing no timer resends: what it sends us is what may be answered.
-  const Instant resend = proven_ ? sender_.next_resend() : Instant::never();
-  return earlier(earlier(resend, deadline_), probe_.next_deadline());
-}
-
-bool Session::wants_transmit(Instant now) const {
-  if (phase_ == Phase::closed) return false;
-  if (sender_.wants_write(now, congestion_, env_->options)) return true;
-  if (!proven_) return probe_.ping_allowed() || probe_.answer_owed();
-  return acks_due() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
 }
 
 bool Session::idle() const {
@@ -307,11 +293,6 @@ void Session::put_off_acks(Instant now) {
 }
 
 // A closing session has no data left to wait for, and what fills a datagram has nothing to gain by waiting.
-inline bool Session::acks_due() const {
-  if (acks_.empty()) return false;
-  return env_->options.ack_delay_ms == 0 || acks_waited_enough();
-}
-
 bool Session::acks_waited_enough() const {
   if (acks_overdue_ || phase_ != Phase::open) return true;
   return (acks_.count() + 1) * header_bytes > env_->options.mtu;

@@ -73,7 +73,7 @@ class Session {
 
   std::optional<Received> poll_receive();
   std::optional<Receivable> receivable() const { return receiver_.receivable(env_->options); }
-  std::optional<SessionEvent> poll_event();
+  std::optional<SessionEvent> poll_event() { return has_event() ? take_event() : std::nullopt; }
   // Fills at most min(mtu, out.room()) bytes; false when nothing was written.
   bool poll_transmit(OutDatagram& out, Instant now);
   Instant next_deadline() const;
@@ -117,6 +117,7 @@ class Session {
   bool acks_due() const;
   bool acks_waited_enough() const;
   void end_retry();
+  std::optional<SessionEvent> take_event();
   SendResult after_send(SendResult result, Instant now);
   Header common_header() const;
   void write_answer(OutDatagram& out, const Header& common);
@@ -158,5 +159,24 @@ class Session {
   Congestion congestion_;
 };
 static_assert(sizeof(Session) <= 192);
+
+inline bool Session::acks_due() const {
+  if (acks_.empty()) return false;
+  return env_->options.ack_delay_ms == 0 || acks_waited_enough();
+}
+
+inline bool Session::wants_transmit(Instant now) const {
+  if (phase_ == Phase::closed) return false;
+  if (sender_.wants_write(now, congestion_, env_->options)) return true;
+  if (!proven_) return probe_.ping_allowed() || probe_.answer_owed();
+  return acks_due() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
+}
+
+inline Instant Session::next_deadline() const {
+  if (phase_ == Phase::closed) return Instant::never();
+  // Toward a peer that has proven nothing no timer resends: what it sends us is what may be answered.
+  const Instant resend = proven_ ? sender_.next_resend() : Instant::never();
+  return earlier(earlier(resend, deadline_), probe_.next_deadline());
+}
 
 }  // namespace penstock::kcp

@@ -7,7 +7,6 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 
 #include "base/assert.hpp"
@@ -45,8 +44,13 @@ void encode(const Header& header, std::uint8_t* target);
 Header decode(const std::uint8_t* bytes);
 constexpr bool known(Command command) { return command >= Command::push && command <= Command::wins; }
 
-// The first header of a datagram that has one, for listeners that key by conv and judge what may open a session.
-std::optional<Header> peek(std::span<const std::uint8_t> datagram);
+// The conversation id of a datagram of at least header_bytes.
+inline std::uint32_t conv_of(std::span<const std::uint8_t> datagram) {
+  PENSTOCK_ASSERT(datagram.size() >= header_bytes);
+  std::uint32_t conv = 0;
+  std::memcpy(&conv, datagram.data(), sizeof(conv));
+  return conv;
+}
 
 // Walks over the segments of a datagram. Fewer than 24 bytes behind the last one are ignored, as ikcp does.
 class SegmentReader {

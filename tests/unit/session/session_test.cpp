@@ -34,25 +34,25 @@ TEST_CASE("a record is two lines, the first enough for the look-up", "[session]"
   CHECK(std::is_trivially_copyable_v<Session>);
 }
 
-TEST_CASE("a session matches the key of its own datagrams only", "[session]") {
+TEST_CASE("a session takes its own datagrams only", "[session]") {
   for (const SessionKeyMode mode : {SessionKeyMode::address, SessionKeyMode::address_conv, SessionKeyMode::conv}) {
     const Session session = session_of(mode);
-    CHECK(session.matches(flow_key(mode, session.path, 42)));
-    CHECK(session.matches(flow_key(mode, session.path, 43)) == (mode == SessionKeyMode::address));
+    CHECK(session.is_of(session.path, 42));
+    CHECK(session.is_of(session.path, 43) == (mode == SessionKeyMode::address));
     net::Path roamed = session.path;
     roamed.remote.port = 5001;
-    CHECK(session.matches(flow_key(mode, roamed, 42)) == (mode == SessionKeyMode::conv));
+    CHECK(session.is_of(roamed, 42) == (mode == SessionKeyMode::conv));
     net::Path elsewhere = session.path;
     elsewhere.local.port = 4001;
-    CHECK_FALSE(session.matches(flow_key(mode, elsewhere, 42)));
+    CHECK_FALSE(session.is_of(elsewhere, 42));
   }
 }
 
-TEST_CASE("a free place matches nothing", "[session]") {
+TEST_CASE("a free place takes nothing", "[session]") {
   Session session = session_of(SessionKeyMode::address_conv);
-  const FlowKey key = session.key();
+  CHECK(session.is_of(session.path, 42));
   session.state = SessionState::free;
-  CHECK_FALSE(session.matches(key));
+  CHECK_FALSE(session.is_of(session.path, 42));
 }
 
 TEST_CASE("an unproven session sends no more than it received", "[session]") {

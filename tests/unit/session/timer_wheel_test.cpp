@@ -374,3 +374,24 @@ TEST_CASE("a wheel takes what was summed, about 9 bytes a session", "[timer_whee
   const std::size_t million = TimerWheel::cost(1'000'000);
   CHECK(million < 9 * 1'000'000);
 }
+
+TEST_CASE("an entry that fires counts for as much as it costs, one that is looked at for one", "[timer_wheel]") {
+  Wheel w(100);
+  for (std::uint32_t i = 0; i < 100; ++i) w.set(i, TimerKind::machine, Instant::at_us(1'000));
+  // Half of them moved on meanwhile.
+  for (std::uint32_t i = 0; i < 100; i += 2) w.deadline(i, TimerKind::machine) = Instant::at_us(1'000'000);
+  std::uint32_t fired = 0;
+  std::uint32_t turns = 0;
+  std::uint32_t spent = 0;
+  do {
+    spent = w.wheel.advance(
+        Instant::at_us(2'000), 40, [&](std::uint32_t index, TimerKind kind) { return w.deadline(index, kind); },
+        [&](std::uint32_t, TimerKind) { ++fired; }, 10);
+    CHECK(spent < 40 + 10);
+    ++turns;
+  } while (spent >= 40);
+  // 50 looks and 50 that fire make 550 units.
+  CHECK(fired == 50);
+  CHECK(turns >= 11);
+  CHECK(turns <= 15);
+}

@@ -30,7 +30,8 @@ TEST_CASE("a header has its fields where ikcp puts them, little-endian") {
 
 TEST_CASE("the published first PUSH decodes to its fields") {
   const Bytes datagram = hex("44332211 51 00 8000 f2030000 00000000 00000000 02000000 6869");
-  const Header header = *peek(datagram);
+  const Header header = decode(datagram.data());
+  CHECK(conv_of(datagram) == 0x11223344);
   CHECK(header.conv == 0x11223344);
   CHECK(header.command == Command::push);
   CHECK(header.fragment == 0);
@@ -40,7 +41,6 @@ TEST_CASE("the published first PUSH decodes to its fields") {
   CHECK(header.una.raw() == 0);
   CHECK(header.length == 2);
   CHECK(parse(datagram).at(0).payload == "hi");
-  CHECK(!peek(std::span(datagram).first(23)));
 }
 
 TEST_CASE("the four commands are known and no other byte is") {
