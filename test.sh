@@ -5,11 +5,12 @@
 #
 # Usage: ./test.sh [--long] [--planted [N]] [--only PART]... [--help]
 #
-#   --long         more simulated worlds and every planted fault: hours
+#   --long         more simulated worlds, up to 10,000,000 sessions, and every
+#                  planted fault: hours
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan dpdk threads speed
-#                  badinput syscalls interop main planted
+#                  badinput syscalls load interop main planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -18,7 +19,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput syscalls interop main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput syscalls load interop main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -197,6 +198,12 @@ part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; 
 part_speed() { build_release && step speed 600 python3 tests/speed/run.py; }
 part_badinput() { build_release && step badinput 900 python3 tests/badinput/run.py build/app/penstock/penstock; }
 part_syscalls() { build_release && step syscalls 1800 python3 tests/syscalls/run.py; }
+part_load() {
+    build_release || return 1
+    local more=()
+    [[ $long == no ]] || more=(--long)
+    step load 3600 python3 tests/load/run.py "${more[@]}"
+}
 part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh

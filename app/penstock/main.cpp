@@ -27,7 +27,7 @@ int refuse(const std::string& sentence) {
 std::uint32_t held_max(const runtime::Plan& plan) { return std::min(plan.node.sessions_max, plan.node.memory.chunks); }
 
 // In the order of control::Service.
-std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& plan, Arena& arena) {
+std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& plan, Arena& arena, TickClock) {
   std::vector<std::unique_ptr<Application>> services;
   services.push_back(std::make_unique<Echo>(arena, held_max(plan), plan.stream));
   services.push_back(std::make_unique<Discard>());
@@ -67,7 +67,9 @@ int run(const std::vector<std::string>& words) {
   const auto eal_words = control::merge_eal_args(config->eal_args, line->eal_words);
   if (!eal_words) return refuse(eal_words.error());
   if (line->action != control::Action::run) return without_eal(*line, *config);
-  return runtime::run(*config, *eal_words, {.make = make_services, .arena_bytes = services_bytes});
+  runtime::Program program;
+  program.services = {.make = make_services, .arena_bytes = services_bytes};
+  return runtime::run(*config, *eal_words, program);
 }
 
 }  // namespace

@@ -39,6 +39,10 @@ class Ring {
     PENSTOCK_ASSERT(!empty());
     return slots_[head_ & mask_];
   }
+  const T& front() const {
+    PENSTOCK_ASSERT(!empty());
+    return slots_[head_ & mask_];
+  }
   T pop() {
     PENSTOCK_ASSERT(!empty());
     T* slot = slots_ + (head_++ & mask_);

@@ -103,17 +103,18 @@ void read_document(TableReader& document, Config& config) {
   document.table("limits", [&](TableReader& table) { read_limits(table, config.limits); });
   document.table("workers", [&](TableReader& table) { read_workers(table, config.workers); });
   document.tables("port", 1, ports_max, [&](TableReader& table) { read_port(table, config.ports.emplace_back()); });
-  document.tables("listener", 1, listeners_max,
+  const std::size_t most = document.scan().role() == Role::load ? 1 : listeners_max;
+  document.tables("listener", 1, most,
                   [&](TableReader& table) { read_listener(table, config.listeners.emplace_back()); });
 }
 
-std::expected<Config, ConfigError> load_config(const std::filesystem::path& path) {
+std::expected<Config, ConfigError> load_config(const std::filesystem::path& path, Role role) {
   const std::expected<std::string, std::string> text = read_file(path);
   if (!text) return std::unexpected(ConfigError{path.string(), 0, "", text.error()});
-  return parse_config(*text, path.string());
+  return parse_config(*text, path.string(), role);
 }
 
-std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file) {
+std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file, Role role) {
   if (text.size() > config_bytes_max)
     return std::unexpected(
         ConfigError{std::string(file), 0, "", fmt::format("is larger than {} bytes", config_bytes_max)});
@@ -122,7 +123,7 @@ std::expected<Config, ConfigError> parse_config(std::string_view text, std::stri
     return std::unexpected(ConfigError{std::string(file), document.error().line, "syntax", document.error().reason});
   Config config;
   config.file = file;
-  ConfigScan scan{std::string(file)};
+  ConfigScan scan(std::string(file), role);
   TableReader::read(&*document, scan, [&](TableReader& reader) { read_document(reader, config); });
   if (!scan.error()) check_config(config, scan);
   if (scan.error()) return std::unexpected(*scan.error());

@@ -98,7 +98,8 @@ struct PortConfig {
 };
 
 enum class Protocol : std::uint8_t { kcp };
-enum class Service : std::uint8_t { echo, discard };
+// `load` is penstock-load's one service, the others are penstock's: each program counts its own from 0.
+enum class Service : std::uint8_t { echo, discard, load = 0 };
 // What tells one session from another: the peer's endpoint and conversation number, the endpoint, or the number alone.
 enum class SessionKey : std::uint8_t { address_conv, address, conv };
 enum class Mode : std::uint8_t { message, stream };
@@ -158,13 +159,16 @@ struct ConfigError {
   std::string sentence() const;
 };
 
+// Whose configuration it is: penstock's, or penstock-load's, which has one listener with service = "load".
+enum class Role : std::uint8_t { server, load };
+
 // Largest file that is read at all.
 inline constexpr std::size_t config_bytes_max = 1U << 20;
 
 // Reads and checks a file; opens it for reading only and never blocks on a pipe or device.
-std::expected<Config, ConfigError> load_config(const std::filesystem::path& path);
+std::expected<Config, ConfigError> load_config(const std::filesystem::path& path, Role role = Role::server);
 // Checks the text of a file; `file` is only for the sentences.
-std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file);
+std::expected<Config, ConfigError> parse_config(std::string_view text, std::string_view file, Role role = Role::server);
 
 // Has `config` run under strict bypass, as --strict-bypass says whatever the file does. The error names what of the file
 // is in its way.

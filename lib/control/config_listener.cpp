@@ -39,11 +39,17 @@ void read_place(TableReader& table, ListenerConfig& listener) {
   table.text("address", "an own IP address", "every own address", address_bytes_max,
              [&](std::string_view text) { return take_address(text, listener.address); });
   table.integer("port", listener.port, 1, 65'535, Need::required);
-  table.choice("service", listener.service, {{"echo", Service::echo}, {"discard", Service::discard}}, Need::required);
+  if (table.scan().role() == Role::load) {
+    table.choice("service", listener.service, {{"load", Service::load}}, Need::required);
+  } else {
+    table.choice("service", listener.service, {{"echo", Service::echo}, {"discard", Service::discard}}, Need::required);
+  }
   table.choice(
       "key", listener.key,
       {{"address+conv", SessionKey::address_conv}, {"address", SessionKey::address}, {"conv", SessionKey::conv}});
-  table.choice("mode", listener.mode, {{"message", Mode::message}, {"stream", Mode::stream}});
+  // A load run compares the borders of messages, too.
+  if (table.scan().role() == Role::load) table.choice("mode", listener.mode, {{"message", Mode::message}});
+  else table.choice("mode", listener.mode, {{"message", Mode::message}, {"stream", Mode::stream}});
 }
 
 void read_kcp(TableReader& table, ListenerConfig& listener) {

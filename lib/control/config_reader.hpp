@@ -28,9 +28,10 @@ namespace penstock::control {
 class ConfigScan {
  public:
   // Reading `file`, or describing when `keys` is given.
-  explicit ConfigScan(std::string file) : file_(std::move(file)) {}
+  explicit ConfigScan(std::string file, Role role = Role::server) : file_(std::move(file)), role_(role) {}
   explicit ConfigScan(std::vector<ConfigKey>& keys) : keys_(&keys) {}
 
+  Role role() const { return role_; }
   bool describes() const { return keys_ != nullptr; }
   void describe(ConfigKey key) { keys_->push_back(std::move(key)); }
 
@@ -45,6 +46,7 @@ class ConfigScan {
 
  private:
   std::string file_;
+  Role role_ = Role::server;
   std::vector<ConfigKey>* keys_ = nullptr;
   std::optional<ConfigError> error_;
   bool missing_ = false;  // error_ tells of a missing key

@@ -118,4 +118,22 @@ Segment Connections::keep(Segment&& segment) { return worker_.world_->small_bloc
 std::uint32_t Connections::worker_index() const { return worker_.world_->index; }
 std::uint32_t Connections::sessions_now() const { return worker_.world_->sessions.count(); }
 
+TrafficCounts Connections::traffic() const {
+  const World& world = *worker_.world_;
+  const WorkerStats& stats = world.stats;
+  return {.tx_packets = stats.tx_packets,
+          .tx_bytes = stats.tx_bytes,
+          .rx_packets = stats.rx_packets,
+          .rx_bytes = stats.rx_bytes,
+          .segments_resent = world.machine_counters.retransmit_timeout + world.machine_counters.retransmit_fast};
+}
+
+TrafficCounts TrafficCounts::since(const TrafficCounts& before) const {
+  return {.tx_packets = tx_packets - before.tx_packets,
+          .tx_bytes = tx_bytes - before.tx_bytes,
+          .rx_packets = rx_packets - before.rx_packets,
+          .rx_bytes = rx_bytes - before.rx_bytes,
+          .segments_resent = segments_resent - before.segments_resent};
+}
+
 }  // namespace penstock

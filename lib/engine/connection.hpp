@@ -63,6 +63,16 @@ struct OpenRequest {
   std::optional<net::IpAddress> local = {};  // which of our addresses it leaves from; without, the stack's choice
 };
 
+// What a worker has put on and taken off the wire so far, all its sessions together, for services that measure.
+struct TrafficCounts {
+  std::uint64_t tx_packets = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t rx_packets = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t segments_resent = 0;
+  TrafficCounts since(const TrafficCounts& before) const;
+};
+
 class Connections {
  public:
   explicit Connections(Worker& worker) : worker_(worker) {}
@@ -82,6 +92,7 @@ class Connections {
 
   std::uint32_t worker_index() const;
   std::uint32_t sessions_now() const;
+  TrafficCounts traffic() const;
 
  private:
   Worker& worker_;

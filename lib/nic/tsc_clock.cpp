@@ -83,7 +83,7 @@ bool TscClock::discipline() {
   return true;
 }
 
-TscClock::Reading TscClock::read() const {
+TscLine TscClock::line() const {
   for (;;) {
     const std::uint64_t version = version_.load(std::memory_order_acquire);
     const Place& place = places_[version % places];
@@ -92,11 +92,17 @@ TscClock::Reading TscClock::read() const {
                           .rate_q48 = place.rate_q48.load(std::memory_order_acquire)};
     // This place is written again for version + places, which begins when version + places - 1 is published. A second
     // round needs three disciplines within this function, so the loop ends.
-    if (version_.load(std::memory_order_relaxed) - version >= places - 1) continue;
-    const std::uint64_t ticks = __rdtsc();
-    return {line.at(ticks), ticks};
+    if (version_.load(std::memory_order_relaxed) - version < places - 1) return line;
   }
 }
+
+TscClock::Reading TscClock::read() const {
+  const TscLine in_force = line();
+  const std::uint64_t ticks = __rdtsc();
+  return {in_force.at(ticks), ticks};
+}
+
+std::uint64_t TscClock::now_ns() const { return line().ns_at(__rdtsc()); }
 
 bool TscClock::tsc_is_invariant() {
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/arena.hpp"
+#include "base/tick_clock.hpp"
 #include "base/time.hpp"
 #include "nic/tsc_fit.hpp"
 
@@ -38,6 +39,12 @@ class TscClock {
     std::uint64_t ticks;
   };
   Reading read() const;
+  // The same in nanoseconds, for those who measure shorter times than a microsecond.
+  std::uint64_t now_ns() const;
+  // This clock for whoever may not know it; it must outlive the handle.
+  TickClock ticks() const {
+    return {.read = [](const void* clock) { return static_cast<const TscClock*>(clock)->now_ns(); }, .context = this};
+  }
 
   // For reports, from the control thread.
   double tsc_hz() const { return fit_.tsc_hz(); }
@@ -48,6 +55,7 @@ class TscClock {
  private:
   explicit TscClock(const TscFit& fit);
   void publish(const TscLine& line);
+  TscLine line() const;
 
   // Four places in turn: a reader that finds the version moved by less than three knows that its place was not rewritten,
   // so it never waits for a control thread that lost its CPU in the middle of publishing.

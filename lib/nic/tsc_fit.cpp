@@ -35,6 +35,12 @@ Instant TscLine::at(std::uint64_t tsc) const {
   return Instant::at_us(static_cast<std::int64_t>(q16_at(*this, tsc) >> 16));
 }
 
+std::uint64_t TscLine::ns_at(std::uint64_t tsc) const {
+  const std::uint64_t us_q16 = q16_at(*this, tsc);
+  // Apart, as the product of both together would not fit.
+  return (us_q16 >> 16) * 1'000 + (((us_q16 & 0xffff) * 1'000) >> 16);
+}
+
 double TscFit::doubt_ppm(const TscSample& from, const TscSample& to) {
   return static_cast<double>(from.width_ticks + to.width_ticks) / 2 / ticks_between(from, to) * 1e6;
 }

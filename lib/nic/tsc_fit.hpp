@@ -27,6 +27,8 @@ struct TscLine {
   std::uint64_t rate_q48 = 0;  // microseconds a tick
   // For ticks before tsc0 (another core's counter may lag by a little) the line stands at us0.
   Instant at(std::uint64_t tsc) const;
+  // The same in nanoseconds.
+  std::uint64_t ns_at(std::uint64_t tsc) const;
 };
 
 class TscFit {

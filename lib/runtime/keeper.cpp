@@ -20,12 +20,12 @@ constexpr int rounds_a_second = 50;
 // How long a stop may take before the node leaves its workers' sessions where they are.
 constexpr Duration stop_patience = Duration::seconds(2);
 
-void say(const std::string& sentence) {
-  fmt::print("penstock: {}\n", sentence);
+}  // namespace
+
+void Keeper::say(const std::string& sentence) const {
+  fmt::print("{}: {}\n", program_.name, sentence);
   std::fflush(stdout);
 }
-
-}  // namespace
 
 void Keeper::catch_signals() {
   struct sigaction action {};
@@ -50,7 +50,9 @@ void Keeper::run() {
 void Keeper::follow_signals(Instant now) {
   const Phase phase = phase_.load(std::memory_order_relaxed);
   const bool quiet = std::ranges::all_of(seats_, [](const auto& seat) { return seat->quiet(); });
-  if (phase == Phase::serving && signals() > 0) {
+  if (phase == Phase::serving && program_.finished && program_.finished(now)) {
+    phase_.store(Phase::ended, std::memory_order_release);
+  } else if (phase == Phase::serving && signals() > 0) {
     say(fmt::format("draining: sessions may finish within {} s, a second signal stops at once",
                     config_.limits.drain_timeout_s));
     drain_until_ = now + Duration::seconds(config_.limits.drain_timeout_s);

@@ -15,15 +15,17 @@
 #include "control/config.hpp"
 #include "nic/dpdk_port.hpp"
 #include "nic/tsc_clock.hpp"
+#include "runtime/node.hpp"
 #include "runtime/seat.hpp"
 
 namespace penstock::runtime {
 
 class Keeper {
  public:
-  Keeper(const control::Config& config, nic::TscClock& clock, std::span<const std::unique_ptr<nic::DpdkPort>> ports,
-         std::span<const std::unique_ptr<Seat>> seats, std::atomic<Phase>& phase)
-      : config_(config), clock_(clock), ports_(ports), seats_(seats), phase_(phase) {}
+  Keeper(const control::Config& config, const Program& program, nic::TscClock& clock,
+         std::span<const std::unique_ptr<nic::DpdkPort>> ports, std::span<const std::unique_ptr<Seat>> seats,
+         std::atomic<Phase>& phase)
+      : config_(config), program_(program), clock_(clock), ports_(ports), seats_(seats), phase_(phase) {}
 
   // Takes SIGINT and SIGTERM; call before the workers start.
   static void catch_signals();
@@ -34,10 +36,12 @@ class Keeper {
 
  private:
   void follow_signals(Instant now);
+  void say(const std::string& sentence) const;
   void look_at_links();
   void give_hints();
 
   const control::Config& config_;
+  const Program& program_;
   nic::TscClock& clock_;
   std::span<const std::unique_ptr<nic::DpdkPort>> ports_;
   std::span<const std::unique_ptr<Seat>> seats_;

@@ -39,7 +39,7 @@ struct Sweep {
 // Everything that a running node consists of. Members are destroyed in reverse order: control first, EAL last.
 class Node {
  public:
-  Node(const control::Config& config, const ServiceFactory& services) : config_(config), services_(services) {}
+  Node(const control::Config& config, const Program& program) : config_(config), program_(program) {}
 
   std::expected<void, std::string> start(const std::vector<std::string>& eal_words);
   void serve();
@@ -57,9 +57,10 @@ class Node {
   std::expected<void, std::string> start_telemetry();
   nic::PortSettings settings_of(std::size_t number) const;
   void report() const;
+  void say(const std::string& sentence) const { fmt::print("{}: {}\n", program_.name, sentence); }
 
   const control::Config& config_;
-  const ServiceFactory& services_;
+  const Program& program_;
   Plan plan_;
   Sweep sweep_;
   std::unique_ptr<nic::Eal> eal_;
@@ -94,14 +95,14 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
 }
 
 std::expected<void, std::string> Node::start_eal(const std::vector<std::string>& eal_words) {
-  std::vector<std::string> words{"penstock"};
+  std::vector<std::string> words{program_.name};
   words.insert(words.end(), eal_words.begin(), eal_words.end());
   auto eal = nic::Eal::start(words);
   if (!eal) return Failure(eal.error());
   eal_ = std::make_unique<nic::Eal>(std::move(*eal));
-  if (eal_->lcores().size() > workers_max) {
-    return Failure(fmt::format("-l: {} lcores are more than the {} workers that a node can have", eal_->lcores().size(),
-                               workers_max));
+  if (eal_->lcores().size() > program_.workers_max) {
+    return Failure(fmt::format("-l: {} lcores are more than {} can use, {}", eal_->lcores().size(), program_.name,
+                               program_.workers_max));
   }
   auto clock = nic::TscClock::calibrate();
   if (!clock) return Failure(clock.error());
@@ -114,7 +115,7 @@ std::expected<void, std::string> Node::make_seats() {
   if (auto sentence = shortfall(plan_)) return Failure(*sentence);
   for (const nic::Lcore& lcore : eal_->lcores()) {
     seats_.push_back(std::make_unique<Seat>(static_cast<std::uint32_t>(seats_.size()), lcore));
-    if (auto done = seats_.back()->reserve(plan_, services_); !done) return done;
+    if (auto done = seats_.back()->reserve(plan_, program_.services); !done) return done;
   }
   handoff_ = std::make_unique<HandoffRings>(static_cast<std::uint32_t>(seats_.size()));
   return {};
@@ -177,7 +178,8 @@ void Node::seat_workers() {
   }
   const SipKey key = random_key();
   const Instant now = clock_->now();
-  for (const auto& seat : seats_) seat->seat_worker(plan_, services_, port_list_, *handoff_, key, now);
+  for (const auto& seat : seats_)
+    seat->seat_worker(plan_, program_.services, port_list_, *handoff_, key, clock_->ticks(), now);
 }
 
 std::expected<void, std::string> Node::let_workers_rest() {
@@ -238,37 +240,36 @@ std::string_view told(nic::KernelUse use) {
 void Node::report() const {
   for (const auto& port : ports_) {
     const nic::PortReport& r = port->report();
-    fmt::print("penstock: port {}: driver {}, MAC {}, NUMA node {}, {} queue{}, {}/{} descriptors, MTU {}\n", r.device,
-               r.driver, net::to_string(port->info().mac), r.numa_node, r.queues, r.queues == 1 ? "" : "s",
-               r.rx_descriptors, r.tx_descriptors, r.mtu);
-    fmt::print("penstock: port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}\n",
-               r.device, r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no",
-               r.tx_ip_checksum ? "yes" : "no", r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no");
-    fmt::print("penstock: port {}: system calls to receive and to send: {}\n", r.device, told(r.kernel_use));
-    for (const std::string& note : r.notes) fmt::print("penstock: port {}: {}\n", r.device, note);
+    say(fmt::format("port {}: driver {}, MAC {}, NUMA node {}, {} queue{}, {}/{} descriptors, MTU {}", r.device,
+                    r.driver, net::to_string(port->info().mac), r.numa_node, r.queues, r.queues == 1 ? "" : "s",
+                    r.rx_descriptors, r.tx_descriptors, r.mtu));
+    say(fmt::format("port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}", r.device,
+                    r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no", r.tx_ip_checksum ? "yes" : "no",
+                    r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no"));
+    say(fmt::format("port {}: system calls to receive and to send: {}", r.device, told(r.kernel_use)));
+    for (const std::string& note : r.notes) say(fmt::format("port {}: {}", r.device, note));
     if (seats_.size() > 1 && !r.rss) {
-      fmt::print(
-          "penstock: port {}: does not say how it steers; flows that reach another worker than their owner are "
-          "handed over (steered_wrong)\n",
-          r.device);
+      say(
+          fmt::format("port {}: does not say how it steers; flows that reach another worker than their owner are "
+                      "handed over (steered_wrong)",
+                      r.device));
     }
   }
   for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
     std::string tags;
     for (std::uint16_t i = 0; i < interface.tags.count; ++i) tags += fmt::format(" VLAN {}", interface.tags.vlan[i]);
     for (const net::Prefix& address : interface.addresses) {
-      fmt::print("penstock: address {} on {}{}\n", net::to_string(address), ports_[interface.port]->info().name, tags);
+      say(fmt::format("address {} on {}{}", net::to_string(address), ports_[interface.port]->info().name, tags));
     }
     for (const net::Prefix& prefix : interface.local_prefixes) {
-      fmt::print("penstock: local prefix {} on {}{}\n", net::to_string(prefix), ports_[interface.port]->info().name,
-                 tags);
+      say(fmt::format("local prefix {} on {}{}", net::to_string(prefix), ports_[interface.port]->info().name, tags));
     }
   }
   const Capacity sum = capacity_of(plan_.node, plan_.buffers);
-  fmt::print("penstock: {} worker{}, polling {}, {} sessions each, {:.1f} MiB in all\n", seats_.size(),
-             seats_.size() == 1 ? "" : "s",
-             config_.workers.poll == control::Poll::busy ? "all the time" : "while there is work",
-             plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20));
+  say(fmt::format("{} worker{}, polling {}, {} sessions each, {:.1f} MiB in all", seats_.size(),
+                  seats_.size() == 1 ? "" : "s",
+                  config_.workers.poll == control::Poll::busy ? "all the time" : "while there is work",
+                  plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20)));
 }
 
 void* run_keeper(void* argument) {
@@ -277,14 +278,14 @@ void* run_keeper(void* argument) {
 }
 
 void Node::serve() {
-  keeper_ = std::make_unique<Keeper>(config_, *clock_, ports_, seats_, phase_);
+  keeper_ = std::make_unique<Keeper>(config_, program_, *clock_, ports_, seats_, phase_);
   Keeper::catch_signals();
   pthread_t keeper{};
   const int made = rte_ctrl_thread_create(&keeper, "penstock-ctl", nullptr, run_keeper, keeper_.get());
   PENSTOCK_ASSERT(made == 0);
   Crew crew(seats_, *clock_, phase_, bypass_.get());
   crew.start();
-  fmt::print("penstock: serving\n");
+  say("serving");
   std::fflush(stdout);
   crew.work();
   pthread_join(keeper, nullptr);
@@ -295,17 +296,17 @@ void Node::stop() {
   for (const auto& seat : seats_) seat->leave();
   impaired_.clear();
   ports_.clear();
-  fmt::print("penstock: stopped\n");
+  say("stopped");
   std::fflush(stdout);
 }
 
 }  // namespace
 
-int run(const control::Config& config, const std::vector<std::string>& eal_words, const ServiceFactory& services) {
-  Node node(config, services);
+int run(const control::Config& config, const std::vector<std::string>& eal_words, const Program& program) {
+  Node node(config, program);
   if (const auto started = node.start(eal_words); !started) {
     std::fflush(stdout);
-    fmt::print(stderr, "penstock: {}\n", started.error());
+    fmt::print(stderr, "{}: {}\n", program.name, started.error());
     return control::exit_bad_arguments;
   }
   node.serve();

@@ -11,21 +11,34 @@
 #include <vector>
 
 #include "base/arena.hpp"
+#include "base/tick_clock.hpp"
 #include "control/config.hpp"
 #include "engine/application.hpp"
+#include "engine/stats.hpp"
 #include "runtime/plan.hpp"
 
 namespace penstock::runtime {
 
 // One worker's instances of the services, in the order of control::Service, and what they take of the worker's arena.
+// `ticks` outlives them.
 struct ServiceFactory {
-  std::function<std::vector<std::unique_ptr<Application>>(const Plan& plan, Arena& arena)> make;
+  std::function<std::vector<std::unique_ptr<Application>>(const Plan& plan, Arena& arena, TickClock ticks)> make;
   std::function<std::size_t(const Plan& plan)> arena_bytes;
 };
 
-// Serves until told to stop. `eal_words` are EAL's, merged. Returns the process's exit status: 0 after an ordered stop, 2
+// What is run on a node.
+struct Program {
+  std::string name = "penstock";  // stands before every line
+  ServiceFactory services;
+  std::uint32_t workers_max = ::penstock::workers_max;  // lcores that it can use
+  // Asked by the control thread every 20 ms; when it says true the node ends at once, sessions and all. It may print. A
+  // program without it serves until a signal.
+  std::function<bool(Instant now)> finished = nullptr;
+};
+
+// Serves until told to stop, or the program is finished. `eal_words` are EAL's, merged. Returns the process's exit status: 0 after an ordered stop, 2
 // when it could not start, with one sentence on the standard error output.
-int run(const control::Config& config, const std::vector<std::string>& eal_words, const ServiceFactory& services);
+int run(const control::Config& config, const std::vector<std::string>& eal_words, const Program& program);
 
 // DPDK's own name and version. Works before EAL.
 const char* dpdk_version();

@@ -58,8 +58,8 @@ std::expected<void, std::string> Seat::reserve(const Plan& plan, const ServiceFa
 }
 
 void Seat::seat_worker(const Plan& plan, const ServiceFactory& services, std::span<Port* const> ports,
-                       HandoffRings& handoff, SipKey key, Instant now) {
-  services_ = services.make(plan, *arena_);
+                       HandoffRings& handoff, SipKey key, TickClock ticks, Instant now) {
+  services_ = services.make(plan, *arena_, ticks);
   for (const auto& service : services_) service_list_.push_back(service.get());
   const WorkerParts parts{.arena = *arena_,
                           .blocks = *pool_,

@@ -49,7 +49,7 @@ class Seat {
   std::expected<void, std::string> reserve(const Plan& plan, const ServiceFactory& services);
   // The worker, once the ports are known.
   void seat_worker(const Plan& plan, const ServiceFactory& services, std::span<Port* const> ports,
-                   HandoffRings& handoff, SipKey key, Instant now);
+                   HandoffRings& handoff, SipKey key, TickClock ticks, Instant now);
   // Has the worker rest when it has nothing to do. Without it, it polls all the time.
   void let_rest(std::unique_ptr<nic::RxWait> wait) { wait_ = std::move(wait); }
   // Runs the worker until the phase is `ended`. Its lcore only.

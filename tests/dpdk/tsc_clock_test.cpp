@@ -120,3 +120,17 @@ TEST_CASE("tsc_clock: a reader tells the counter that its time was made of, and 
     CHECK(std::abs(us - static_cast<double>((after - before).count_us())) < 2);
   }
 }
+
+TEST_CASE("tsc_clock: its ticks are the same time in nanoseconds, and go forward") {
+  const auto clock = TscClock::calibrate();
+  REQUIRE(clock.has_value());
+  const TickClock ticks = (*clock)->ticks();
+  std::uint64_t last = ticks.now_ns();
+  for (int i = 0; i < 10'000; ++i) {
+    const auto before = static_cast<std::uint64_t>((*clock)->now().count_us());
+    const std::uint64_t ns = ticks.now_ns();
+    REQUIRE(ns >= last);
+    REQUIRE(ns / 1000 >= before);
+    last = ns;
+  }
+}

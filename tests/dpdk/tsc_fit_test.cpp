@@ -138,3 +138,13 @@ TEST_CASE("tsc_fit: a year of uptime does not overflow") {
   const TscLine line = {.tsc0 = 0, .us0_q16 = 0, .rate_q48 = static_cast<std::uint64_t>(std::pow(2.0, 48) / 5000)};
   CHECK(std::abs(static_cast<double>(line.at(ticks).count_us()) / (86'400e6 * 366) - 1) < 1e-9);
 }
+
+TEST_CASE("tsc_fit: nanoseconds agree with the microseconds, after a year too") {
+  const TscLine line = {
+      .tsc0 = 1000, .us0_q16 = (500 << 16) + 0x8000, .rate_q48 = static_cast<std::uint64_t>(std::pow(2.0, 48) / 4000)};
+  CHECK(line.ns_at(1000) == 500'500);
+  CHECK(std::abs(static_cast<double>(line.ns_at(1000 + 40)) - 500'510) <= 1);
+  const std::uint64_t year = 1000 + std::uint64_t{4'000'000'000} * 86'400 * 366;
+  CHECK(line.ns_at(year) / 1000 == static_cast<std::uint64_t>(line.at(year).count_us()));
+  CHECK(line.ns_at(year + 4) >= line.ns_at(year));
+}

@@ -59,10 +59,12 @@ int main(int argc, char** argv) {
   if (!config) return 2;
   std::vector<std::string> eal{"--no-pci", "--no-huge", "-m", "256", "--vdev=net_null0,no-rx=1"};
   eal.insert(eal.end(), argv + 2, argv + argc);
-  const auto make = [&call](const runtime::Plan&, Arena&) {
+  runtime::Program program;
+  program.services.make = [&call](const runtime::Plan&, Arena&, TickClock) {
     std::vector<std::unique_ptr<Application>> services;
     services.push_back(std::make_unique<Breaker>(call));
     return services;
   };
-  return runtime::run(*config, eal, {.make = make, .arena_bytes = [](const runtime::Plan&) { return std::size_t{0}; }});
+  program.services.arena_bytes = [](const runtime::Plan&) { return std::size_t{0}; };
+  return runtime::run(*config, eal, program);
 }

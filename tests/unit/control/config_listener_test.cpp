@@ -103,4 +103,22 @@ TEST_CASE("name, port and service must be named") {
   CHECK(sentence_of(port_text + "[[listener]]\nname = \"a\"\nport = 1\n") == "t.toml:4: listener.service: is missing");
 }
 
+TEST_CASE("a load configuration has one listener, of the service load, in message mode") {
+  const auto sentence = [](std::string_view listener, Role role) {
+    const auto config = parse_config(port_text + std::string(listener), "t.toml", role);
+    return config ? std::string() : config.error().sentence();
+  };
+  const std::string load = "[[listener]]\nname = \"a\"\nport = 1\nservice = \"load\"\n";
+  CHECK(sentence(load, Role::load).empty());
+  CHECK(sentence(load, Role::server) == "t.toml:7: listener.service: must be \"echo\" or \"discard\", not \"load\"");
+  CHECK(sentence(listener_text, Role::load) == "t.toml:7: listener.service: must be \"load\", not \"echo\"");
+  CHECK(sentence(load + "mode = \"stream\"\n", Role::load) ==
+        "t.toml:8: listener.mode: must be \"message\", not \"stream\"");
+  CHECK(sentence(load + "[[listener]]\nname = \"b\"\nport = 2\nservice = \"load\"\n", Role::load) ==
+        "t.toml:8: listener: 2 entries are more than 1");
+  CHECK(parse_config(port_text + load, "t.toml", Role::load)->listeners[0].service == Service::load);
+  // It is the first and only service that penstock-load makes.
+  CHECK(static_cast<int>(Service::load) == 0);
+}
+
 }  // namespace penstock::control

@@ -362,3 +362,23 @@ TEST_CASE("a session begins from any address of a local prefix", "[connection]")
   CHECK_FALSE(open_from(net::IpAddress::v4(10, 200, 1, 1), {client_ip6, 9000}));
   CHECK_FALSE(open_from(server_ip6));
 }
+
+TEST_CASE("a service that measures is told of the traffic", "[connection]") {
+  Rig rig;
+  Connections& connections = rig.worker().connections();
+  const TrafficCounts before = connections.traffic();
+  const auto id = connections.open({.remote = {client_ip(), 9000}, .conv = 1}, rig.now);
+  REQUIRE(id);
+  REQUIRE(send_bytes(connections, connections.get(*id), 100) == SendResult::accepted);
+  rig.turn();
+  TrafficCounts since = connections.traffic().since(before);
+  // The question for the neighbour's MAC address, then the message.
+  CHECK(since.tx_packets == 2);
+  CHECK(since.tx_bytes == 14 + 28 + 14 + 20 + 8 + 24 + 100);
+  CHECK(since.rx_packets == 0);
+  CHECK(since.segments_resent == 0);
+  rig.pass(Duration::seconds(1));
+  since = connections.traffic().since(before);
+  CHECK(since.segments_resent > 0);
+  CHECK(since.tx_packets == 2 + since.segments_resent);
+}

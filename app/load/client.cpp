@@ -1,0 +1,192 @@
+#include "load/client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace penstock::load {
+
+namespace {
+
+// Messages of one session that are read or sent in one go; the rest takes its turn behind the other sessions.
+constexpr int messages_per_visit = 64;
+// The largest segment that a service can allocate.
+constexpr std::uint32_t piece_bytes_max = 2'176;
+// user_data: the session's index, and whether a slow reader has this session on its list.
+constexpr std::uint64_t reads_late = std::uint64_t{1} << 32;
+
+// The address `count` behind `first`.
+net::IpAddress plus(const net::IpAddress& first, std::uint64_t count) {
+  std::array<std::uint8_t, 16> bytes = first.bytes();
+  for (std::size_t i = bytes.size(); i-- > 0 && count > 0;) {
+    count += bytes[i];
+    bytes[i] = static_cast<std::uint8_t>(count);
+    count >>= 8;
+  }
+  return net::IpAddress::v6(bytes);
+}
+
+}  // namespace
+
+Client::Client(Arena& arena, const ClientSetup& setup, TickClock clock, Progress& progress, Results& results)
+    : plan_(setup.plan),
+      setup_(setup),
+      clock_(clock),
+      progress_(progress),
+      results_(results),
+      pattern_(plan_.seed, plan_.size_min, plan_.size_max),
+      roster_(arena, plan_.sessions, plan_.requests_in_flight_max),
+      shape_(arena, plan_, Rng(plan_.seed)),
+      connect_pace_(plan_.connect_rate, 0),
+      late_reads_(arena, late_reads_max(plan_)) {
+  PENSTOCK_ASSERT(!setup_.targets.empty());
+  PENSTOCK_ASSERT(setup_.segment_bytes > 0);
+}
+
+std::size_t Client::cost(const RunPlan& plan) {
+  return Roster::cost(plan.sessions, plan.requests_in_flight_max) + Shape::cost(plan) +
+         Ring<Shape::Turn>::cost(late_reads_max(plan));
+}
+
+void Client::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) {
+  read_clock();
+  for (const ConnectionEvent& event : events) {
+    Connection connection = connections.get(event.id);
+    if (!connection) continue;
+    const auto session = static_cast<std::uint32_t>(connection.user_data());
+    if (session >= roster_.sessions() || roster_.id(session) != event.id) {
+      // Somebody called us.
+      connection.close();
+      continue;
+    }
+    switch (event.kind) {
+      case ConnectionEvent::Kind::opened: break;
+      case ConnectionEvent::Kind::readable: on_readable(connections, connection, session); break;
+      case ConnectionEvent::Kind::writable:
+        if (shape_runs() && shape_.loops()) fill_up(connections, connection, session);
+        break;
+      case ConnectionEvent::Kind::closed: on_closed(session, event.reason); break;
+    }
+  }
+  go_on(connections, now);
+}
+
+bool Client::open(Connections& connections, std::uint32_t session, Instant now) {
+  const Target& target = setup_.targets[session % setup_.targets.size()];
+  OpenRequest request{.remote = target.remote, .conv = session + 1, .local = local_of(session)};
+  // A conversation that was closed rests in the peer's quarantine, so its successor has a number of its own.
+  if (is(ShapeKind::churn)) request.conv += roster_.sent(session) * plan_.sessions;
+  const auto id = connections.open(request, now);
+  if (!id) return false;
+  connections.get(*id).user_data() = session;
+  roster_.connect(session, *id);
+  return true;
+}
+
+std::optional<net::IpAddress> Client::local_of(std::uint32_t session) const {
+  const auto targets = static_cast<std::uint32_t>(setup_.targets.size());
+  const Target& target = setup_.targets[session % targets];
+  if (!target.first) return std::nullopt;
+  return plus(*target.first, session / targets % target.addresses);
+}
+
+Client::Sent Client::ask(Connections& connections, Connection connection, std::uint32_t session, std::uint64_t due_ns) {
+  if (roster_.room() == 0) return Sent::busy;
+  const std::uint64_t key = pattern_.key(session, roster_.sent(session));
+  const std::uint32_t length = pattern_.length(key);
+  const std::uint32_t piece = std::min(setup_.segment_bytes, piece_bytes_max);
+  if (!connections.has_room_for((length + piece - 1) / piece)) return Sent::starved;
+  SegmentQueue message = connections.make_message();
+  for (std::uint32_t offset = 0; offset < length; offset += piece) {
+    Segment bytes = connections.allocate(std::min(piece, length - offset));
+    if (!bytes.holds()) return Sent::starved;
+    Pattern::fill(bytes.writable(), key, offset);
+    const bool stored = message.push_back(std::move(bytes));
+    PENSTOCK_ASSERT(stored);
+  }
+  switch (connection.send(message)) {
+    case SendResult::accepted: break;
+    case SendResult::full:
+    case SendResult::closed: return Sent::busy;
+    case SendResult::too_large: give_up("a message has more fragments than the peer takes"); return Sent::busy;
+  }
+  roster_.send(session, due_ns);
+  return Sent::sent;
+}
+
+void Client::fill_up(Connections& connections, Connection connection, std::uint32_t session) {
+  for (int i = 0; i < messages_per_visit && roster_.outstanding(session) < plan_.per_session; ++i) {
+    const Sent sent = ask(connections, connection, session, now_ns_);
+    if (sent == Sent::sent) continue;
+    // Nothing of this session may be on its way that would bring us back here.
+    starved_ = starved_ || sent == Sent::starved;
+    return;
+  }
+}
+
+void Client::on_readable(Connections& connections, Connection connection, std::uint32_t session) {
+  if (!is(ShapeKind::slow) || !shape_runs()) return receive(connections, connection, session);
+  std::uint64_t& data = connection.user_data();
+  if ((data & reads_late) != 0) return;
+  const bool stored = late_reads_.push({session, now_ns_ + plan_.think_us * 1'000});
+  PENSTOCK_ASSERT(stored);
+  data |= reads_late;
+}
+
+void Client::read_late(Connections& connections) {
+  for (int i = 0; i < messages_per_visit && !late_reads_.empty(); ++i) {
+    if (late_reads_.front().due_ns > now_ns_ && shape_runs()) return;
+    const std::uint32_t session = late_reads_.pop().session;
+    Connection connection = connections.get(roster_.id(session));
+    if (!connection) continue;
+    connection.user_data() &= ~reads_late;
+    receive(connections, connection, session);
+  }
+}
+
+void Client::receive(Connections& connections, Connection connection, std::uint32_t session) {
+  for (int i = 0; i < messages_per_visit; ++i) {
+    const auto next = connection.receivable();
+    if (!next) return;
+    const bool good = compare(connection, session, *next);
+    if (!good) ++results_.mismatches;
+    if (roster_.outstanding(session) == 0) continue;  // it was no answer at all
+    const std::uint64_t due_ns = roster_.answer(session);
+    on_answer(connections, connection, session, good ? next->bytes : 0, due_ns);
+  }
+  connection.again();
+}
+
+// Takes the next message, and tells whether it is the answer that is expected: every byte, its length, and its end.
+bool Client::compare(Connection connection, std::uint32_t session, const Receivable& next) {
+  const std::uint64_t key = pattern_.key(session, roster_.answered(session));
+  bool good = roster_.outstanding(session) > 0 && next.bytes == pattern_.length(key);
+  std::uint32_t offset = 0;
+  for (std::uint32_t i = 0; i < next.segments; ++i) {
+    const auto received = connection.receive();
+    PENSTOCK_ASSERT(received.has_value());
+    good = Pattern::matches(received->bytes.bytes(), key, offset) && good;
+    good = received->message_ends == (i + 1 == next.segments) && good;
+    offset += received->bytes.length();
+  }
+  return good;
+}
+
+void Client::on_closed(std::uint32_t session, CloseReason reason) {
+  const std::uint32_t given_up = roster_.disconnect(session);
+  if (reason == CloseReason::drained || reason == CloseReason::stopped) return give_up("the run was interrupted");
+  const bool asked_for = given_up == 0 && reason == CloseReason::service;
+  results_.lost += given_up;
+  if (!asked_for) ++results_.closed_early;
+  // Connecting and checking wait for one answer of each session, disconnecting for its end.
+  const bool answer_waited_for = phase_ == Phase::connecting || phase_ == Phase::checking;
+  if (answer_waited_for ? given_up > 0 : is(ShapeKind::disconnect)) --remaining_;
+  if (phase_ == Phase::measuring && asked_for) ++results_.requests;
+  // The turns of what was given up go on elsewhere.
+  const std::uint32_t turns = is(ShapeKind::churn) ? 1 : given_up;
+  for (std::uint32_t i = 0; i < turns && shape_runs(); ++i) shape_.answered(session, now_ns_);
+}
+
+}  // namespace penstock::load
