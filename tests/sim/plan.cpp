@@ -113,6 +113,9 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
   const Duration delay = Duration::us(rng.between(10, 30'000));
   host.up = draw_impairment(rng, swarm, delay);
   host.down = draw_impairment(rng, swarm, delay);
+  // Only one link of a frame's way corrupts: two flips may be such as the Internet sum cannot see, and a receiver would be
+  // blamed for what it cannot notice.
+  host.down.corrupt_ppm = 0;
   if (one_in(rng, 5)) {
     impair::Impairment port;
     port.loss_ppm = draw(rng, 0, 5 * percent);
