@@ -83,6 +83,9 @@ void check_breach(const Outcome& outcome, const std::string& call) {
 
 }  // namespace
 
+// AddressSanitizer's own runtime makes system calls in a process that the filter ends, so these run without it.
+#ifndef __SANITIZE_ADDRESS__
+
 TEST_CASE("the first system call ends the process and is named", "[bypass]") {
   check_breach(run([] { syscall(SYS_getpid); }), "getpid");
   check_breach(run([] { usleep(1); }), "clock_nanosleep");
@@ -143,3 +146,5 @@ TEST_CASE("a signal to the process does not reach a worker's thread", "[bypass]"
   };
   CHECK(run([] {}, signal_all).status == status_free);
 }
+
+#endif
