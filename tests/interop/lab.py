@@ -116,6 +116,7 @@ class Lab:
         self.client_interface = f"pa{os.getpid()}"
         self.server_interface = f"pb{os.getpid()}"
         self.kind = None
+        self.vhost_socket = None  # penstock's port is vhost, and a bridge joins it to the veth pair
 
     def __enter__(self):
         return self
@@ -148,6 +149,20 @@ class Lab:
         self.run_in(self.server_ns, ["ip", "link", "set", self.server_interface, "up"])
         self._address_client()
 
+    def add_veth_between_ports(self):
+        """A pair whose ends are both a port of a DPDK program, in one namespace without any address: name_of_ports and s, and
+        the same and c."""
+        self.kind = "ports"
+        self.server_ns = self.client_ns
+        self.name_of_ports = f"pp{os.getpid()}"
+        self._add_namespace(self.server_ns)
+        self._set(self.server_ns, "net/ipv6/conf/all/disable_ipv6", 1)
+        self._set(self.server_ns, "net/ipv6/conf/default/disable_ipv6", 1)
+        ends = [f"{self.name_of_ports}{end}" for end in "sc"]
+        self.run_in(self.server_ns, ["ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1]])
+        for end in ends:
+            self.run_in(self.server_ns, ["ip", "link", "set", end, "up"])
+
     def add_tap(self):
         """Only the namespace: penstock itself makes the tap device in it. Call
         `address_tap` as soon as penstock serves."""
@@ -166,6 +181,8 @@ class Lab:
 
     def vdev(self, queues):
         """The EAL argument that makes this lab's port, and its device name."""
+        if self.vhost_socket:
+            return f"--vdev=net_vhost0,iface={self.vhost_socket},queues={queues}", "net_vhost0"
         if self.kind == "tap":
             return f"--vdev=net_tap0,iface={self.server_interface}", "net_tap0"
         # The driver's default ring of 512 frames is smaller than the burst of

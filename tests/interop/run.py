@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 
+from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
 from peer import DEFAULT_PEER, install_peer, run_client, targets
-from server import DEFAULT_BINARY, Server, free_hugepages_mb, listener
+from server import DEFAULT_BINARY, KEEP_DIR, Server, free_hugepages_mb, listener
 
 PORT = 4000
 SIZES = "1,24,500,1375,1376,1377,2752,9000,40000,100000"
@@ -29,7 +30,7 @@ LOG_WAIT_S = 5
 @dataclasses.dataclass(frozen=True)
 class Case:
     name: str
-    kind: str = "veth"               # veth (af_packet) or tap
+    kind: str = "veth"               # veth (af_packet), tap, or vhost (by a bridge)
     v4: bool = True
     v6: bool = True
     mode: str = "message"
@@ -57,6 +58,11 @@ CASES = basic_cases() + [
     # comes to the wrong worker; every byte must arrive all the same.
     Case("af_packet-two-workers-message", workers=2, sessions=80),
     Case("af_packet-two-workers-stream", workers=2, sessions=80, mode="stream"),
+    # vhost has no RSS: the kernel and the bridge decide who gets what, half of it wrongly.
+    Case("vhost-message", kind="vhost"),
+    Case("vhost-two-workers-message", kind="vhost", workers=2, sessions=80),
+    Case("vhost-two-workers-stream", kind="vhost", workers=2, sessions=80, mode="stream"),
+    Case("vhost-adaptive-message", kind="vhost", poll="adaptive"),
     # Nothing may wait longer than a sleep: frames, hand-overs, timers, held frames.
     Case("adaptive-message", poll="adaptive"),
     Case("adaptive-two-workers-stream", poll="adaptive", workers=2, sessions=80, mode="stream"),
@@ -86,6 +92,8 @@ def run_case(case, binary, hugepages):
             lab.add_tap()
         else:
             lab.add_veth(partial_checksums=case.partial_checksums)
+        if case.kind == "vhost":
+            lab.vhost_socket = KEEP_DIR / f"{lab.name}.vhost"
         port_settings = {"rx_checksum": case.rx_checksum}
         if case.impair:
             port_settings["impair"] = case.impair
@@ -93,6 +101,8 @@ def run_case(case, binary, hugepages):
                         port_settings=port_settings, poll=case.poll,
                         listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay)])
         server.start()
+        if case.kind == "vhost":
+            Bridge(lab, lab.vhost_socket, queues=case.workers).start()
         flapper = Flapper(lab, server) if case.flap else None
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
@@ -152,6 +162,7 @@ def check_served(case, server, result):
     check_sessions(case, workers)
     check_books(workers)
     check_rest(case, workers)
+    check_steering(case, workers)
     require("udp_bad_checksum" not in drops,
             f"{drops.get('udp_bad_checksum')} datagrams were dropped as udp_bad_checksum")
     if case.impair:
@@ -194,6 +205,16 @@ def check_sessions(case, workers):
     if known:
         require(sum(known) == case.sessions,
                 f"penstock has {sum(known)} sessions, the client opened {case.sessions}")
+
+
+def check_steering(case, workers):
+    """Ownership is computed: without RSS about half of the flows come to the wrong one of two workers."""
+    if case.workers == 1:
+        require(all(worker["steered_wrong"] == 0 for worker in workers), "a single worker has nobody to steer wrongly to")
+        return
+    require(sum(worker["steered_wrong"] for worker in workers) > 0, "no datagram was steered wrongly")
+    require(all(worker["sessions"] > 0 for worker in workers),
+            f"sessions by worker: {[worker['sessions'] for worker in workers]}")
 
 
 def check_rest(case, workers):
