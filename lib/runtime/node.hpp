@@ -36,8 +36,9 @@ struct Program {
   std::function<bool(Instant now)> finished = nullptr;
 };
 
-// Serves until told to stop, or the program is finished. `eal_words` are EAL's, merged. Returns the process's exit status: 0 after an ordered stop, 2
-// when it could not start, with one sentence on the standard error output.
+// Serves until told to stop, or the program is finished. `eal_words` are EAL's, merged. Returns the process's exit status: 0
+// after an ordered stop, 2 when it could not start, with one sentence on the standard error output. Under strict bypass a
+// worker's system call ends the process with exit_bypass_broken instead.
 int run(const control::Config& config, const std::vector<std::string>& eal_words, const Program& program);
 
 // DPDK's own name and version. Works before EAL.

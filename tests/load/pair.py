@@ -1,4 +1,4 @@
-"""pair.py - a penstock and a penstock-load on one machine, joined by net_memif, each on a core of its own.
+"""pair.py - a penstock and a penstock-load on one machine, joined by net_memif or another link, each on a core of its own.
 
     with Pair(build_dir, sessions=1000) as pair:
         run = pair.load(["--seconds", "2"])
@@ -35,6 +35,18 @@ KCP = {"nodelay": 1, "interval_ms": 10, "resend": 2, "nc": True, "snd_wnd": 1024
        "idle_timeout_s": IDLE_TIMEOUT_S}
 
 
+# Of the server and of the client: device, and what makes it of a path that both know.
+LINKS = {
+    "memif": (("net_memif0", "role=server,socket={path},socket-abstract=no,rsize=11"),
+              ("net_memif0", "role=client,socket={path},socket-abstract=no,rsize=11")),
+    "vhost": (("net_vhost0", "iface={path},queues=1"),
+              ("net_virtio_user0", "path={path},queues=1,queue_size=1024")),
+    # The path is the name of a veth pair's end without its last letter; the pair is the caller's.
+    "af_packet": (("net_af_packet0", "iface={path}s,blocksz=65536,framesz=2048,framecnt=4096"),
+                  ("net_af_packet0", "iface={path}c,blocksz=65536,framesz=2048,framecnt=4096")),
+}
+
+
 class PairError(Exception):
     """A sentence for the person who runs the test."""
 
@@ -52,13 +64,20 @@ class LoadRun:
 
 
 class Pair:
-    def __init__(self, build_dir, *, sessions, memory_mb=768, hugepages=False, server=None, load=None, impair=None):
+    def __init__(self, build_dir, *, sessions, memory_mb=768, hugepages=False, server=None, load=None, impair=None,
+                 link="memif", path=None, workers=None, around=()):
+        """`workers` are the [workers] of both ends, {"server": …, "client": …}; `path` is where they meet if the link makes no
+        socket, `around` what stands before both commands (ip netns exec …)."""
         self.build_dir = pathlib.Path(build_dir)
         self.sessions = sessions
         self.memory = ["-m", str(memory_mb), *([] if hugepages else ["--no-huge", "--no-shconf"])]
         self.name = f"load-{os.getpid()}"
         KEEP_DIR.mkdir(parents=True, exist_ok=True)
         self.socket = KEEP_DIR / f"{self.name}.sock"
+        self.path = path or self.socket
+        self.ends = dict(zip(("server", "client"), LINKS[link]))
+        self.workers = workers or {}
+        self.around = list(around)
         self._process = None
         self._runtime_was_there = os.path.isdir(RUNTIME_DIR)
         self._write("server", [f"{SERVER_V4}/24", f"{SERVER_V6}/64"], {
@@ -70,7 +89,9 @@ class Pair:
     def _write(self, end, addresses, port, listener, impair):
         routes = port.pop("routes", [])
         lines = toml_table("[limits]", {"sessions_max": self.sessions, "drain_timeout_s": 0})
-        lines += toml_table("[[port]]", {"device": "net_memif0", "addresses": addresses, **port})
+        if end in self.workers:
+            lines += toml_table("[workers]", self.workers[end])
+        lines += toml_table("[[port]]", {"device": self.ends[end][0], "addresses": addresses, **port})
         if routes:
             inner = ", ".join(f'{{ prefix = "{r["prefix"]}", via = "{r["via"]}" }}' for r in routes)
             lines.append(f"routes = [{inner}]")
@@ -79,9 +100,10 @@ class Pair:
         lines += toml_table("[[listener]]", listener)
         (KEEP_DIR / f"{end}.toml").write_text("\n".join(lines) + "\n")
 
-    def _command(self, program, end, role, cpu):
-        vdev = f"--vdev=net_memif0,role={role},socket={self.socket},socket-abstract=no,rsize=11"
-        return [str(self.build_dir / "app" / program), "--lcores", f"0@{cpu}", "--no-pci", *self.memory,
+    def _command(self, program, end, cpu):
+        device, arguments = self.ends[end]
+        vdev = f"--vdev={device},{arguments.format(path=self.path)}"
+        return [*self.around, str(self.build_dir / "app" / program), "--lcores", f"0@{cpu}", "--no-pci", *self.memory,
                 f"--file-prefix={self.name}-{end}", vdev, "--", "--config", str(KEEP_DIR / f"{end}.toml")]
 
     def __enter__(self):
@@ -89,7 +111,7 @@ class Pair:
         self.log_path = KEEP_DIR / "server.log"
         with open(self.log_path, "wb") as log:
             # A session of its own: a Ctrl-C at the terminal reaches only us, and the server ends after its client.
-            self._process = subprocess.Popen(self._command("penstock/penstock", "server", "server", cpus()[0]),
+            self._process = subprocess.Popen(self._command("penstock/penstock", "server", cpus()[0]),
                                              stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + START_S_MAX
         while "penstock: serving" not in self.log_path.read_text(errors="replace"):
@@ -106,12 +128,15 @@ class Pair:
         lines = self.log_path.read_text(errors="replace").splitlines()[-12:]
         return "\n".join(f"  | {line}" for line in lines)
 
+    def server_pid(self):
+        return self._process.pid
+
     def telemetry(self):
         return Telemetry(f"{self.name}-server")
 
     def load(self, words, *, limit_s=60, to=(f"{SERVER_V4}:{PORT}", f"[{SERVER_V6}]:{PORT}")):
         """Runs penstock-load to its end. Its log stays in build/load/client.log."""
-        command = self._command("load/penstock-load", "client", "client", cpus()[-1])
+        command = self._command("load/penstock-load", "client", cpus()[-1])
         for one in to:
             command += ["--to", one]
         command += [*words, "--json"]

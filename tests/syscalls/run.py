@@ -3,13 +3,17 @@
 
     tests/syscalls/run.py [--only TEXT] [--build DIR]
 
-A node under strict bypass whose service makes a system call must end at once,
+While a million requests are served over memif and over vhost, strace of the
+worker threads alone must find no call, and a client under strict bypass (on
+virtio_user and on memif) must come to its end; over af_packet strace must find
+sendto. A node under strict bypass whose service makes a system call must end at once,
 with status 3 and the call's name; one that keeps the promise must stop in good
 order; ports and settings that cannot keep it are refused with status 2. One
 line a case, and a closing `syscalls: N passed, N failed`. Needs root.
 """
 
 import argparse
+import collections
 import os
 import pathlib
 import re
@@ -19,15 +23,21 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "interop"))
+sys.path[:0] = [str(HERE.parent / "interop"), str(HERE.parent / "load")]
 
 from lab import Interrupted, Lab, LabError, raise_on_signals  # noqa: E402
+from pair import Pair, PairError  # noqa: E402
 from server import Server, cpus, listener  # noqa: E402
 from telemetry import RUNTIME_DIR, remove_runtime_dir  # noqa: E402
 
 STATUS_REFUSED = 2
 STATUS_BROKEN = 3
 RUN_S_MAX = 60
+TRACED_S_MAX = 300
+SESSIONS = 1000
+REQUESTS = 1_000_000
+# Each sendto takes strace some 100 us.
+FEW_REQUESTS = 20_000
 PREFIX = f"syscalls-{os.getpid()}"
 
 
@@ -116,6 +126,77 @@ def refused(build, strict_words, poll, expected):
     return said
 
 
+class Tracer:
+    """An strace of the worker threads of a penstock; `calls` are those it saw, by name, once it ended."""
+
+    def __init__(self, pid, path):
+        self.path = pathlib.Path(path)
+        self.tids = worker_threads(pid)
+        self.calls = collections.Counter()
+
+    def __enter__(self):
+        command = ["strace", "-o", str(self.path)]
+        for tid in self.tids:
+            command += ["-p", str(tid)]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.PIPE, text=True, start_new_session=True)
+        for _ in self.tids:
+            line = self._process.stderr.readline()
+            if "attached" not in line:
+                self._process.kill()
+                raise LabError(f"strace does not attach: {line}{self._process.stderr.read()}")
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=RUN_S_MAX)
+        for line in self.path.read_text().splitlines():
+            found = re.match(r"(?:\d+\s+)?(?:<\.\.\. )?(\w+)[( ]", line)
+            if found:
+                self.calls[found.group(1)] += 1
+
+
+def worker_threads(pid):
+    """Those that run a worker: the lcores' threads, the main one included, or under strict bypass those that stand in."""
+    names = {int(tid): (pathlib.Path("/proc") / str(pid) / "task" / tid / "comm").read_text().strip()
+             for tid in os.listdir(f"/proc/{pid}/task")}
+    stand_ins = [tid for tid, name in names.items() if re.fullmatch(r"penstock-\d+", name)]
+    return stand_ins or [pid] + [tid for tid, name in names.items() if name.startswith("rte-worker-")]
+
+
+def serve_traced(build, link, requests, workers, **pair_options):
+    """Serves so many requests while strace watches; gives back the calls that it saw, and the rate."""
+    with Pair(build, sessions=SESSIONS, link=link, workers=workers, **pair_options) as pair:
+        with Tracer(pair.server_pid(), f"{pair.socket}.strace") as tracer:
+            run = pair.load(["--shape", "closed", "--depth", "64", "--sessions", str(SESSIONS),
+                             "--requests", str(requests), "--warmup-s", "0"], limit_s=TRACED_S_MAX, to=["10.99.0.1:4000"])
+            # The client has ended; the server must be whole.
+        require(run.status == 0 and run.report and run.report["requests"] >= requests,
+                f"the load ended with status {run.status}:\n{run.tail()}\n{pair.server_tail()}")
+        status = pair.stop()
+        require(status == 0, f"penstock ended with status {status}:\n{pair.server_tail()}")
+    tracer.path.unlink()
+    return tracer, run.report
+
+
+def no_call(build, link, requests, strict):
+    workers = {"server": {"strict_bypass": strict}, "client": {"strict_bypass": True}}
+    tracer, report = serve_traced(build, link, requests, workers)
+    require(not tracer.calls, f"strace saw {dict(tracer.calls)}")
+    return f"{report['requests']} requests, {report['requests_per_s']:.0f}/s, no call of {len(tracer.tids)} worker"
+
+
+def some_calls(build, requests):
+    """What shows that the tracing would see a call: af_packet sends by sendto."""
+    with Lab() as lab:
+        lab.add_veth_between_ports()
+        tracer, report = serve_traced(build, "af_packet", requests, None, path=lab.name_of_ports,
+                                      around=["ip", "netns", "exec", lab.server_ns])
+    require(tracer.calls["sendto"] > 0, f"strace saw no sendto, but {dict(tracer.calls)}")
+    return f"{report['requests']} requests, {tracer.calls['sendto']} sendto"
+
+
 def all_cases(build):
     cases = {f"breach-{call}-{workers}-workers": lambda call=call, workers=workers: breach(build, call, workers)
              for call in ("getpid", "sendto") for workers in (1, 2)}
@@ -127,6 +208,11 @@ def all_cases(build):
     cases["refused-adaptive"] = lambda: refused(
         build, ["--strict-bypass"], "adaptive",
         r'penstock: .*/syscalls-refused.toml:\d+: workers.poll: "adaptive" .* --strict-bypass forbids')
+    cases.update({f"traced-{link}": lambda link=link: no_call(build, link, REQUESTS, False)
+                  for link in ("memif", "vhost")})
+    cases.update({f"strict-{link}": lambda link=link: no_call(build, link, REQUESTS, True)
+                  for link in ("memif", "vhost")})
+    cases["traced-af_packet"] = lambda: some_calls(build, FEW_REQUESTS)
     return cases
 
 
@@ -144,7 +230,7 @@ def main():
             started = time.monotonic()
             try:
                 shown = case()
-            except (LabError, OSError, subprocess.TimeoutExpired) as error:
+            except (LabError, PairError, OSError, subprocess.TimeoutExpired) as error:
                 failed += 1
                 print(f"FAIL {name}: {error}", flush=True)
             else:
