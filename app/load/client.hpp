@@ -53,6 +53,7 @@ class Client final : public Application {
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
   void on_timeout(Connections& connections, Instant now) override;
   Instant next_deadline() const override { return due_; }
+  std::span<const std::byte> memory() const override { return std::as_bytes(std::span(this, 1)); }
 
   Phase phase() const { return phase_; }
 

@@ -15,6 +15,7 @@ namespace penstock {
 class Discard final : public Application {
  public:
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
+  std::span<const std::byte> memory() const override { return std::as_bytes(std::span(this, 1)); }
 
   // Payload taken so far.
   std::uint64_t bytes() const { return bytes_; }

@@ -27,6 +27,7 @@ class Echo final : public Application {
   static std::size_t cost(std::uint32_t held_max) { return Slab<SegmentQueue>::cost(held_max); }
 
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
+  std::span<const std::byte> memory() const override { return std::as_bytes(std::span(this, 1)); }
 
   // Messages held because their session refused them for now.
   std::uint32_t held() const { return held_.in_use(); }

@@ -38,6 +38,8 @@ class Arena {
   }
 
   std::size_t used_bytes() const { return used_; }
+  // What allocate() takes from, from the front but for alignment.
+  std::span<std::byte> rest() const { return memory_.subspan(used_); }
   std::size_t size_bytes() const { return memory_.size(); }
   // What `make<T>(count)` takes at the most, for capacity sums.
   template <class T>

@@ -196,6 +196,28 @@ Reply report_workers(std::span<const StatsSnapshot> workers) {
   return reply;
 }
 
+Reply report_memory(const MemoryMap& map) {
+  std::vector<std::string> holders;
+  std::vector<std::uint64_t> bytes;
+  std::vector<std::uint64_t> exchanged;
+  for (const MemoryRegion& region : map.regions()) {
+    // Rings of 64 workers would not fit one by one.
+    const std::string holder = region.exchanged ? "hand-off rings" : region.holder;
+    const auto known = static_cast<std::size_t>(std::ranges::find(holders, holder) - holders.begin());
+    if (known == holders.size()) {
+      holders.push_back(holder);
+      bytes.push_back(0);
+      exchanged.push_back(region.exchanged ? 1 : 0);
+    }
+    bytes[known] += region.bytes;
+  }
+  Reply reply;
+  reply.texts("holder", holders);
+  reply.integers("bytes", bytes);
+  reply.integers("exchanged", exchanged);
+  return reply;
+}
+
 Reply report_drops(std::span<const StatsSnapshot> workers) {
   Reply reply;
   for (std::size_t i = 0; i < net::drop_reason_count; ++i) {

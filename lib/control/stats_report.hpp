@@ -12,6 +12,7 @@
 
 #include "control/reply.hpp"
 #include "engine/mailbox.hpp"
+#include "engine/memory_map.hpp"
 #include "engine/stats.hpp"
 
 namespace penstock::control {
@@ -24,6 +25,7 @@ struct NodeInfo {
   std::vector<std::string> ports;      // device names, by port number
   std::vector<std::string> addresses;  // own addresses with their prefix lengths
   std::vector<std::string> listeners;  // names, by listener number
+  std::vector<MemoryMap> memory;       // by worker: what it writes to
   std::uint64_t workers = 0;
   std::uint64_t sessions_max = 0;  // of the node
   std::uint64_t memory_bytes = 0;  // taken at start, all workers
@@ -37,6 +39,9 @@ Reply report_info(const NodeInfo& info, std::uint64_t sessions);
 Reply report_worker(const StatsSnapshot& snapshot);
 // All workers side by side, as columns: the n-th element of each array is worker n's. It shows who carries too much.
 Reply report_workers(std::span<const StatsSnapshot> workers);
+// What a worker writes to, as columns: regions of one holder together, without their addresses, which help nobody but an
+// attacker.
+Reply report_memory(const MemoryMap& map);
 // Drop reasons of all workers together.
 Reply report_drops(std::span<const StatsSnapshot> workers);
 // Listener `index` of all workers together.

@@ -5,9 +5,11 @@
 // block, allocate or make system calls.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "base/arena.hpp"
 #include "base/time.hpp"
 #include "proto/protocol.hpp"
 #include "session/session_id.hpp"
@@ -28,7 +30,8 @@ struct ConnectionEvent {
   CloseReason reason = CloseReason::service;
 };
 
-class Application {
+// On cache lines of its own, since every worker has one.
+class alignas(cache_line_bytes) Application {
  public:
   virtual ~Application() = default;
   // Called once before the first turn.
@@ -44,6 +47,8 @@ class Application {
     static_cast<void>(now);
   }
   virtual Instant next_deadline() const { return Instant::never(); }
+  // The object's own bytes, for the map of what a worker writes to (engine/memory_map): std::as_bytes(std::span(this, 1)).
+  virtual std::span<const std::byte> memory() const { return {}; }
 };
 
 }  // namespace penstock

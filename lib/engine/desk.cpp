@@ -152,8 +152,8 @@ void publish_when_due(World& world, Instant now) {
   world.last_snapshot = now;
   ++world.snapshots;
   roll_rates(world.stats, world.rates, now);
-  fill_snapshot(world, *world.snapshot, now);
-  world.parts.published->publish(*world.snapshot);
+  fill_snapshot(world, world.snapshot, now);
+  world.parts.published->publish(world.snapshot);
 }
 
 }  // namespace penstock

@@ -8,11 +8,14 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <vector>
 
+#include "base/arena.hpp"
 #include "base/assert.hpp"
 #include "buf/segment.hpp"
+#include "engine/memory_map.hpp"
 #include "net/path.hpp"
 #include "net/stack.hpp"
 
@@ -31,7 +34,9 @@ static_assert(std::is_trivially_copyable_v<HandoffRecord>);
 class HandoffRings {
  public:
   static constexpr std::size_t ring_records = 1024;
-  using HandoffRing = boost::lockfree::spsc_queue<HandoffRecord, boost::lockfree::capacity<ring_records>>;
+  // On cache lines of its own.
+  struct alignas(cache_line_bytes) HandoffRing
+      : boost::lockfree::spsc_queue<HandoffRecord, boost::lockfree::capacity<ring_records>> {};
 
   explicit HandoffRings(std::uint32_t workers) : workers_(workers) {
     for (std::uint32_t i = 0; i < workers * workers; ++i) rings_.push_back(std::make_unique<HandoffRing>());
@@ -42,10 +47,20 @@ class HandoffRings {
     return *rings_[from * workers_ + to];
   }
   std::uint32_t workers() const { return workers_; }
+  // Adds the rings from and to a worker.
+  void add_memory(std::uint32_t worker, MemoryMap& map) const;
 
  private:
   std::uint32_t workers_;
   std::vector<std::unique_ptr<HandoffRing>> rings_;
 };
+
+inline void HandoffRings::add_memory(std::uint32_t worker, MemoryMap& map) const {
+  for (std::uint32_t other = 0; other < workers_; ++other) {
+    if (other == worker) continue;
+    map.add_object("hand-off ring to worker " + std::to_string(other), *rings_[worker * workers_ + other], true);
+    map.add_object("hand-off ring from worker " + std::to_string(other), *rings_[other * workers_ + worker], true);
+  }
+}
 
 }  // namespace penstock

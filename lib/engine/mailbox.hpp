@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/arena.hpp"
 #include "base/time.hpp"
 #include "net/address.hpp"
 
@@ -54,7 +55,8 @@ struct Answer {
 };
 static_assert(std::is_trivially_copyable_v<Answer> && std::is_trivially_copyable_v<Command>);
 
-struct Mailbox {
+// On cache lines of its own: control writes to it.
+struct alignas(cache_line_bytes) Mailbox {
   boost::lockfree::spsc_queue<Command, boost::lockfree::capacity<16>> commands;  // control → worker
   boost::lockfree::spsc_queue<Answer, boost::lockfree::capacity<4>> answers;     // worker → control
 };

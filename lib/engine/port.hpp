@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "engine/memory_map.hpp"
 #include "net/address.hpp"
 #include "net/drop_reason.hpp"
 #include "net/frame.hpp"
@@ -43,6 +44,11 @@ class Port {
   virtual std::uint32_t held_frames(std::uint16_t queue) const {
     static_cast<void>(queue);
     return 0;
+  }
+  // Adds what the port writes to for this queue alone.
+  virtual void add_memory(std::uint16_t queue, MemoryMap& map) const {
+    static_cast<void>(queue);
+    static_cast<void>(map);
   }
   // When receive() or send() on this queue has something to do of its own accord; never() for real hardware.
   virtual Instant next_deadline(std::uint16_t queue) const {

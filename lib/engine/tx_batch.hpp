@@ -13,7 +13,7 @@
 
 namespace penstock {
 
-class TxBatch {
+class alignas(cache_line_bytes) TxBatch {
  public:
   static constexpr std::uint32_t frames_max = 64;
   static constexpr Duration stuck_after = Duration::ms(100);

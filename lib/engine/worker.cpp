@@ -29,7 +29,6 @@ void watch_links(World& world, Instant now) {
 
 Worker::Worker(const NodeConfig& config, std::uint32_t index, const WorkerParts& parts, Instant now)
     : world_(std::make_unique<World>(config, index, parts, now)), connections_(*this) {
-  world_->link_was_up.resize(parts.ports.size(), false);
   for (Application* service : parts.services) service->on_start(connections_, now);
 }
 
@@ -104,6 +103,14 @@ void Worker::stop(Instant now) {
 bool Worker::quiet() const {
   const World& world = *world_;
   return world.sessions.count() == 0 && std::ranges::all_of(world.batches, [](const TxBatch& b) { return b.empty(); });
+}
+
+void Worker::add_memory(MemoryMap& map) const {
+  map.add_object("worker", *this);
+  map.add_object("world", *world_);
+  map.add("stack", world_->stack.memory());
+  for (const TxBatch& batch : world_->batches) map.add_object("frames to send", batch);
+  for (const Port* port : world_->parts.ports) port->add_memory(static_cast<std::uint16_t>(world_->index), map);
 }
 
 void Worker::snapshot(StatsSnapshot& into, Instant now) const { fill_snapshot(*world_, into, now); }

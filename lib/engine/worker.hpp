@@ -17,6 +17,7 @@
 #include "engine/connection.hpp"
 #include "engine/handoff.hpp"
 #include "engine/mailbox.hpp"
+#include "engine/memory_map.hpp"
 #include "engine/node_config.hpp"
 #include "engine/port.hpp"
 #include "engine/stats.hpp"
@@ -38,7 +39,7 @@ struct WorkerParts {
   std::uint64_t seed = 0;                         // of this worker's Rng, drawn per boot
 };
 
-class Worker {
+class alignas(cache_line_bytes) Worker {
  public:
   Worker(const NodeConfig& config, std::uint32_t index, const WorkerParts& parts, Instant now);
   ~Worker();
@@ -69,6 +70,8 @@ class Worker {
   Connections& connections() { return connections_; }
   // The worker's counters as they are now; from its own core only.
   void snapshot(StatsSnapshot& into, Instant now) const;
+  // Adds what the worker writes to, but what it was given: its parts' holder tells of those.
+  void add_memory(MemoryMap& map) const;
   // Read-only view for tests of what the tables hold.
   const World& world() const { return *world_; }
 

@@ -56,6 +56,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       sessions(given.arena, node.sessions_max, static_cast<std::uint8_t>(worker_index)),
       wheel(given.arena, sessions.all(), start),
       dirty(given.arena, node.sessions_max),
+      link_was_up(given.arena.make<bool>(given.ports.size())),
       now(start),
       last_snapshot(start) {
   PENSTOCK_ASSERT(node.workers <= workers_max && worker_index < node.workers);
@@ -87,7 +88,7 @@ std::size_t World::arena_bytes(const NodeConfig& node) {
          PrefixQuota::cost(quota_places(node)) + ListenerTable::cost(node.listeners.size()) +
          Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
          SessionTable<kcp::Session>::cost(node.sessions_max) + TimerWheel::cost(node.sessions_max) +
-         DirtyList::cost(node.sessions_max) + ports * ownership_cost_max();
+         DirtyList::cost(node.sessions_max) + Arena::cost<bool>(ports) + ports * ownership_cost_max();
 }
 
 std::optional<SessionId> World::open_session(Listener& listener, const net::Path& path, std::uint32_t conv,

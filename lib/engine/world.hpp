@@ -78,7 +78,7 @@ struct Burst {
   std::array<SessionId, places> candidates{};
 };
 
-struct World {
+struct alignas(cache_line_bytes) World {
   World(const NodeConfig& node, std::uint32_t worker_index, const WorkerParts& given, Instant start);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -129,17 +129,17 @@ struct World {
   TimerWheel wheel;
   std::vector<FlowOwnership> ownership;  // by port
   DirtyList dirty;
-  Burst burst;                    // kept between turns, so that no turn has to make one
-  std::vector<TxBatch> batches;   // by port
-  std::vector<bool> link_was_up;  // by port, as the stack was told last
-  Block* spare_head = nullptr;    // a block that a machine had no use for; taken before the pool is asked
+  Burst burst;                   // kept between turns, so that no turn has to make one
+  std::vector<TxBatch> batches;  // by port
+  std::span<bool> link_was_up;   // by port, as the stack was told last
+  Block* spare_head = nullptr;   // a block that a machine had no use for; taken before the pool is asked
 
   Instant now;  // of this turn
   Instant last_turn = Instant::never();
   Instant last_snapshot;
   std::uint64_t snapshots = 0;
   RateWindow rates;
-  std::unique_ptr<StatsSnapshot> snapshot = std::make_unique<StatsSnapshot>();  // filled in, then published
+  StatsSnapshot snapshot;         // filled in, then published
   std::uint32_t news_worker = 0;  // whose turn it is to be read first from the hand-off rings
   bool draining = false;
   bool backlog = false;  // the last turn left work behind for want of blocks or room

@@ -18,10 +18,21 @@ constexpr int receive_bursts_max = 16;
 // On cache lines of its own: neighbours belong to other cores.
 struct alignas(2 * cache_line_bytes) ImpairedPort::Queue {
   Queue(Arena& arena, const Impairment& impairment, BlockPool& copies, const Rng& rng)
-      : from_wire(arena, impairment, copies, rng.child(0)), to_wire(arena, impairment, copies, rng.child(1)) {}
+      : arena_from(arena.rest().data()),
+        from_wire(arena, impairment, copies, rng.child(0)),
+        to_wire(arena, impairment, copies, rng.child(1)),
+        arena_to(arena.rest().data()) {}
 
+  // What the links took of the arena, less what aligns its beginning.
+  std::span<const std::byte> links() const {
+    const std::size_t skipped = -reinterpret_cast<std::uintptr_t>(arena_from) % cache_line_bytes;
+    return std::span(arena_from, arena_to).subspan(skipped);
+  }
+
+  const std::byte* arena_from;  // where the arena stood before the links were made …
   Link<net::RxFrame> from_wire;
   Link<net::TxFrame> to_wire;
+  const std::byte* arena_to;  // … and after
   // Frames that left to_wire and wait for room in the port, from `waiting_first` on.
   std::array<net::TxFrame, burst_frames> waiting;
   std::uint32_t waiting_first = 0;
@@ -119,6 +130,12 @@ Instant ImpairedPort::next_deadline(std::uint16_t queue) const {
   if (q.waiting_first < q.waiting_end) return Instant();
   const Instant due = earlier(q.from_wire.next_deadline(), q.to_wire.next_deadline());
   return earlier(due, inner_.next_deadline(queue));
+}
+
+void ImpairedPort::add_memory(std::uint16_t queue, MemoryMap& map) const {
+  map.add_object("impairment", *queues_[queue]);
+  map.add("impaired frames", queues_[queue]->links());
+  inner_.add_memory(queue, map);
 }
 
 const LinkCounters& ImpairedPort::receive_counters(std::uint16_t queue) const {

@@ -42,6 +42,7 @@ class ImpairedPort final : public Port {
   bool link_up() const override { return inner_.link_up(); }
   std::uint32_t held_frames(std::uint16_t queue) const override;
   Instant next_deadline(std::uint16_t queue) const override;
+  void add_memory(std::uint16_t queue, MemoryMap& map) const override;
 
   const LinkCounters& receive_counters(std::uint16_t queue) const;
   const LinkCounters& send_counters(std::uint16_t queue) const;

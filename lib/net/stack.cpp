@@ -171,6 +171,8 @@ std::vector<MacAddress> Stack::multicast_groups(const StackConfig& config, std::
   return groups;
 }
 
+std::span<const std::byte> Stack::memory() const { return std::as_bytes(std::span(impl_.get(), 1)); }
+
 std::uint32_t Stack::pending_frames() const { return impl_->neighbors.pending_frames(); }
 
 }  // namespace penstock::net

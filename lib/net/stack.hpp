@@ -127,6 +127,8 @@ class Stack {
   static std::vector<MacAddress> multicast_groups(const StackConfig& config, std::uint16_t port);
   // Frames that wait for a next hop's MAC address: part of what is `held`.
   std::uint32_t pending_frames() const;
+  // What the stack writes to beside the arena, on cache lines of its own.
+  std::span<const std::byte> memory() const;
 
  private:
   struct Impl;

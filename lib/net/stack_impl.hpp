@@ -23,7 +23,7 @@
 
 namespace penstock::net {
 
-struct Stack::Impl {
+struct alignas(cache_line_bytes) Stack::Impl {
   // Answers that wait for poll_transmit(), and news that wait for poll_news(): a burst of either. What does not fit is
   // dropped: an answer as no_tx_block; news silently, as the worker that asked asks again.
   static constexpr std::uint32_t answers_max = 512;

@@ -60,6 +60,9 @@ class DpdkPort final : public Port {
                         Instant now) override;
   std::uint32_t send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops,
                      Instant now) override;
+  void add_memory(std::uint16_t queue, MemoryMap& map) const override {
+    map.add_object("queue of " + info_.name, queues_[queue]);
+  }
   bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
 
   // Asks the device for its link state; needed only where the report says that there is no interrupt for it.

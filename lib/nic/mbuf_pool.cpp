@@ -35,6 +35,21 @@ std::uint32_t cache_for(std::uint32_t wanted, std::uint32_t count) {
   return std::min({wanted, count * 2 / 3, std::uint32_t{RTE_MEMPOOL_CACHE_MAX_SIZE}});
 }
 
+struct Adding {
+  MemoryMap* map;
+  const char* holder;
+};
+
+void add_chunk(rte_mempool*, void* argument, rte_mempool_memhdr* chunk, unsigned) {
+  const auto* adding = static_cast<const Adding*>(argument);
+  adding->map->add(adding->holder, {static_cast<const std::byte*>(chunk->addr), chunk->len});
+}
+
+void add_chunks(rte_mempool* mempool, MemoryMap& map, const char* holder) {
+  Adding adding{&map, holder};
+  rte_mempool_mem_iter(mempool, add_chunk, &adding);
+}
+
 std::uint32_t in_common_ring(const rte_mempool* mempool) {
   return rte_mempool_get_ops(mempool->ops_index)->get_count(mempool);
 }
@@ -95,6 +110,9 @@ std::uint32_t MbufPool::available() const noexcept {
   const rte_mempool_cache* cache = rte_mempool_default_cache(mempool_, rte_lcore_id());
   return in_common_ring(mempool_) + (cache == nullptr ? 0 : cache->len);
 }
+
+void MbufPool::add_memory(MemoryMap& map) const { add_chunks(mempool_, map, "packet buffers"); }
+void IndirectPool::add_memory(MemoryMap& map) const { add_chunks(mempool_, map, "indirect buffers"); }
 
 std::uint32_t MbufPool::free_everywhere() const { return rte_mempool_avail_count(mempool_); }
 

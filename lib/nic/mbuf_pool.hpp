@@ -14,6 +14,7 @@
 #include <string>
 
 #include "buf/block.hpp"
+#include "engine/memory_map.hpp"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -55,6 +56,9 @@ class MbufPool final : public BlockPool {
   // through its cache: what stayed there no worker would ever get.
   void flush_lcore_cache();
   rte_mempool* mempool() const { return mempool_; }
+  // Adds the buffers. Who holds one writes to it, which passes on with it through the hand-off rings; the pool's common ring
+  // and caches are DPDK's, lines apart by lcore.
+  void add_memory(MemoryMap& map) const;
   // Mbufs that may lie in caches where nobody else gets at them: a term of `engine/capacity`.
   static constexpr std::uint32_t cached_max(std::uint32_t lcore_cache, std::uint32_t lcores) {
     return lcore_cache * 3 / 2 * lcores;
@@ -81,6 +85,7 @@ class IndirectPool {
   std::uint32_t free_everywhere() const;
   std::uint32_t capacity() const { return capacity_; }
   rte_mempool* mempool() const { return mempool_; }
+  void add_memory(MemoryMap& map) const;
 
  private:
   IndirectPool(rte_mempool* mempool, std::uint32_t capacity) : mempool_(mempool), capacity_(capacity) {}

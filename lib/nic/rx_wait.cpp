@@ -37,14 +37,15 @@ std::expected<std::unique_ptr<RxWait>, std::string> RxWait::make(std::span<const
                              std::to_string(queue) + ": " + rte_strerror(-code) +
                              "; workers.poll = \"busy\" does without.");
     }
-    wait->sources_.push_back({port->port_id()});
+    PENSTOCK_ASSERT(wait->source_count_ < sources_max);
+    wait->sources_[wait->source_count_++].port_id = port->port_id();
   }
   return wait;
 }
 
 RxWait::~RxWait() {
   disarm();
-  for (const Source& source : sources_) {
+  for (const Source& source : std::span(sources_).first(source_count_)) {
     rte_eth_dev_rx_intr_ctl_q(source.port_id, queue_, epoll_, RTE_INTR_EVENT_DEL, nullptr);
   }
   close(epoll_);
@@ -52,7 +53,7 @@ RxWait::~RxWait() {
 
 bool RxWait::arm() {
   bool all = every_port_;
-  for (Source& source : sources_) {
+  for (Source& source : std::span(sources_).first(source_count_)) {
     source.armed = rte_eth_dev_rx_intr_enable(source.port_id, queue_) == 0;
     armed_ = armed_ || source.armed;
     all = all && source.armed;
@@ -62,7 +63,7 @@ bool RxWait::arm() {
 
 void RxWait::disarm() {
   if (!armed_) return;
-  for (Source& source : sources_) {
+  for (Source& source : std::span(sources_).first(source_count_)) {
     if (source.armed) rte_eth_dev_rx_intr_disable(source.port_id, queue_);
     source.armed = false;
   }

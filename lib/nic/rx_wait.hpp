@@ -6,19 +6,19 @@
 // most physical NICs. Made on the main thread, used by the worker's, destroyed before its ports close.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/time.hpp"
 #include "nic/dpdk_port.hpp"
 
 namespace penstock::nic {
 
-class RxWait {
+class alignas(cache_line_bytes) RxWait {
  public:
   // Waits for `queue` of every port that was opened with rx_interrupts and got them. The error is one sentence.
   static std::expected<std::unique_ptr<RxWait>, std::string> make(std::span<const std::unique_ptr<DpdkPort>> ports,
@@ -36,16 +36,18 @@ class RxWait {
 
  private:
   struct Source {
-    std::uint16_t port_id;
+    std::uint16_t port_id = 0;
     bool armed = false;
   };
+  static constexpr std::size_t sources_max = 16;
 
   RxWait(int epoll, std::uint16_t queue) : epoll_(epoll), queue_(queue) {}
 
   int epoll_;  // the interrupts of all sources
   std::uint16_t queue_;
-  std::vector<Source> sources_;  // ports with interrupts
-  bool every_port_ = true;       // … which are all ports
+  std::array<Source, sources_max> sources_;  // ports with interrupts
+  std::size_t source_count_ = 0;
+  bool every_port_ = true;  // … which are all ports
   bool armed_ = false;
 };
 

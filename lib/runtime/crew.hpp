@@ -28,7 +28,8 @@ class Crew {
   void work();
 
  private:
-  struct Task {
+  // On cache lines of its own, as its thread sets the flags.
+  struct alignas(cache_line_bytes) Task {
     Seat* seat = nullptr;
     const nic::TscClock* clock = nullptr;
     const std::atomic<Phase>* phase = nullptr;

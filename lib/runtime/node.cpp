@@ -54,6 +54,7 @@ class Node {
   void seat_workers();
   std::expected<void, std::string> let_workers_rest();
   std::expected<void, std::string> forbid_system_calls();
+  void map_memory();
   std::expected<void, std::string> start_telemetry();
   nic::PortSettings settings_of(std::size_t number) const;
   void report() const;
@@ -73,6 +74,7 @@ class Node {
   std::vector<Port*> port_list_;  // by port number, the impaired one where there is one
   std::unique_ptr<HandoffRings> handoff_;
   std::atomic<Phase> phase_{Phase::serving};
+  std::vector<MemoryMap> memory_;   // by worker
   std::unique_ptr<Bypass> bypass_;  // only under strict bypass
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<control::Telemetry> telemetry_;
@@ -90,6 +92,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   seat_workers();
   if (auto done = let_workers_rest(); !done) return done;
   if (auto done = forbid_system_calls(); !done) return done;
+  map_memory();
   report();
   return start_telemetry();
 }
@@ -207,6 +210,14 @@ std::expected<void, std::string> Node::forbid_system_calls() {
   return {};
 }
 
+void Node::map_memory() {
+  for (const auto& seat : seats_) {
+    seat->add_memory(memory_.emplace_back());
+    handoff_->add_memory(seat->index(), memory_.back());
+  }
+  PENSTOCK_ASSERT(no_common_line(memory_).has_value());
+}
+
 std::expected<void, std::string> Node::start_telemetry() {
   control::NodeInfo info;
   info.version = PENSTOCK_VERSION;
@@ -215,6 +226,7 @@ std::expected<void, std::string> Node::start_telemetry() {
   info.workers = seats_.size();
   info.sessions_max = config_.limits.sessions_max;
   info.memory_bytes = capacity_of(plan_.node, plan_.buffers).node_bytes;
+  info.memory = memory_;
   for (const auto& port : ports_) info.ports.push_back(port->info().name);
   for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
     for (const net::Prefix& address : interface.addresses) info.addresses.push_back(net::to_string(address));

@@ -74,6 +74,17 @@ void Seat::seat_worker(const Plan& plan, const ServiceFactory& services, std::sp
   hands_over_ = plan.node.workers > 1;
 }
 
+void Seat::add_memory(MemoryMap& map) const {
+  map.add_object("seat and mailbox", *this);
+  map.add("sessions, tables and pools", memory_->bytes());
+  map.add_object("published snapshot", *published_);
+  pool_->add_memory(map);
+  if (indirect_ != nullptr) indirect_->add_memory(map);
+  if (wait_ != nullptr) map.add_object("wait for frames", *wait_);
+  for (const auto& service : services_) map.add("service", service->memory());
+  worker_->add_memory(map);
+}
+
 void Seat::loop(const nic::TscClock& clock, const std::atomic<Phase>& phase) {
   nic::TscReader reader(clock);
   Phase followed = Phase::serving;

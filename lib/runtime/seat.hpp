@@ -41,7 +41,7 @@ class HugeMemory {
   std::span<std::byte> bytes_;
 };
 
-class Seat {
+class alignas(cache_line_bytes) Seat {
  public:
   Seat(std::uint32_t index, const nic::Lcore& lcore) : index_(index), lcore_(lcore) {}
 
@@ -52,6 +52,8 @@ class Seat {
                    HandoffRings& handoff, SipKey key, TickClock ticks, Instant now);
   // Has the worker rest when it has nothing to do. Without it, it polls all the time.
   void let_rest(std::unique_ptr<nic::RxWait> wait) { wait_ = std::move(wait); }
+  // Adds all that the worker writes to. The hand-off rings are the node's to tell of.
+  void add_memory(MemoryMap& map) const;
   // Runs the worker until the phase is `ended`. Its lcore only.
   void loop(const nic::TscClock& clock, const std::atomic<Phase>& phase);
   // The worker and its sessions go; the pool stays until the ports are closed.

@@ -29,6 +29,7 @@ class Breaker final : public Application {
     if (call_ == "sendto") syscall(SYS_sendto, -1, nullptr, 0, 0, nullptr, 0);
   }
   Instant next_deadline() const override { return deadline_; }
+  std::span<const std::byte> memory() const override { return std::as_bytes(std::span(this, 1)); }
 
  private:
   std::string call_;

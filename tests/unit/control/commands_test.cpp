@@ -18,6 +18,8 @@ NodeInfo two_worker_info() {
   info.version = "1.2.3";
   info.listeners = {"echo", "sink"};
   info.workers = 2;
+  info.memory.resize(2);
+  info.memory[1].add_object("table", info.workers);
   return info;
 }
 
@@ -95,6 +97,8 @@ TEST_CASE("commands that read snapshots") {
   CHECK(number(node->ask("/penstock/worker", "1"), "rx_packets") == 101);
   CHECK(std::get<std::vector<std::uint64_t>>(*node->ask("/penstock/workers").find("sessions")) ==
         std::vector<std::uint64_t>{5, 5});
+  CHECK(std::get<std::vector<std::uint64_t>>(*node->ask("/penstock/memory", "1").find("bytes")) ==
+        std::vector<std::uint64_t>{8});
   CHECK(number(node->ask("/penstock/drops"), net::drop_reason_names[0]) == 6);
   CHECK(number(node->ask("/penstock/listener", "1"), "opened") == 8);
   CHECK(number(node->ask("/penstock/listener", "0"), "opened") == 0);

@@ -97,6 +97,21 @@ TEST_CASE("workers stand side by side, the n-th element of each column is worker
   CHECK(numbers(reply, "sleeps") == std::vector<std::uint64_t>{60, 61, 62});
 }
 
+TEST_CASE("a worker's memory is told by holder, rings together, and without addresses") {
+  alignas(64) static std::array<std::byte, 256> bytes;
+  MemoryMap map;
+  map.add("buffers", std::span(bytes).first(64));
+  map.add("hand-off ring to worker 1", std::span(bytes).subspan(64, 64), true);
+  map.add("hand-off ring from worker 1", std::span(bytes).subspan(128, 32), true);
+  map.add("buffers", std::span(bytes).subspan(192, 10));
+  const Reply reply = report_memory(map);
+  CHECK(std::get<std::vector<std::string>>(*reply.find("holder")) ==
+        std::vector<std::string>{"buffers", "hand-off rings"});
+  CHECK(numbers(reply, "bytes") == std::vector<std::uint64_t>{74, 96});
+  CHECK(numbers(reply, "exchanged") == std::vector<std::uint64_t>{0, 1});
+  CHECK(reply.entries().size() == 3);
+}
+
 TEST_CASE("received and transmit drops are summed apart, so the books can be checked") {
   StatsSnapshot s;
   s.worker.rx_packets = 100;
@@ -227,8 +242,8 @@ TEST_CASE("the documentation tells every name") {
   const StatsSnapshot s;
   const std::vector<StatsSnapshot> one(1);
   for (const Reply& reply :
-       {report_info(NodeInfo{}, 0), report_worker(s), report_workers(one), report_listener("", 0, one),
-        report_histogram(Histogram{}), report_sessions(Answer{}, Addresses::shown),
+       {report_info(NodeInfo{}, 0), report_worker(s), report_workers(one), report_memory({}),
+        report_listener("", 0, one), report_histogram(Histogram{}), report_sessions(Answer{}, Addresses::shown),
         report_session(SessionReport{}, Addresses::shown)}) {
     for (const Reply::Entry& entry : reply.entries()) {
       INFO(entry.name);
