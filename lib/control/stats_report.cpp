@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "base/assert.hpp"
 
@@ -139,6 +140,15 @@ Buckets fold(const Histogram& histogram, std::uint32_t stride) {
   return buckets;
 }
 
+// The busiest worker's percent less the idlest one's. A difference and not a ratio, which among workers that hardly do
+// anything would tell of their noise.
+std::uint64_t busy_spread(std::span<const StatsSnapshot> workers) {
+  if (workers.empty()) return 0;
+  const auto [idlest, busiest] = std::ranges::minmax(
+      workers | std::views::transform([](const StatsSnapshot& s) { return s.worker.busy_percent_now; }));
+  return busiest - idlest;
+}
+
 }  // namespace
 
 Reply report_info(const NodeInfo& info, std::uint64_t sessions) {
@@ -193,6 +203,7 @@ Reply report_workers(std::span<const StatsSnapshot> workers) {
     for (const StatsSnapshot& worker : workers) values.push_back(worker.worker.*column.member);
     reply.integers(column.name, values);
   }
+  reply.integer("busy_percent_spread", busy_spread(workers));
   return reply;
 }
 

@@ -72,3 +72,20 @@ TEST_CASE("cores: two workers serve flows that all come to the wrong one, and sh
     CHECK(std::memcmp(part.before.data(), reinterpret_cast<const void*>(part.piece.first), part.piece.bytes) == 0);
   }
 }
+
+TEST_CASE("cores: that one worker carries everything is a figure in telemetry") {
+  TwoWorkers node(false, Steering::to_first_owner, 0xffffffff);
+  const auto entry = [&](const char* name) { return *control::report_workers(node.snapshots()).find(name); };
+  const auto spread = [&] { return std::get<std::uint64_t>(entry("busy_percent_spread")); };
+  std::uint64_t seen = 0;
+  node.run([&] {
+    if (node.snapshots()[0].sequence > 0 && node.snapshots()[1].sequence > 0) seen = spread();
+    return seen >= 50;
+  });
+  CHECK(seen >= 50);
+  CHECK(std::get<std::vector<std::uint64_t>>(entry("steered_wrong")) == std::vector<std::uint64_t>{0, 0});
+  const auto snapshots = node.snapshots();
+  CHECK(snapshots[0].worker.sessions_opened == clients);
+  CHECK(snapshots[1].worker.sessions_opened == 0);
+  CHECK(snapshots[0].worker.cycles_busy > snapshots[1].worker.cycles_busy);
+}

@@ -97,6 +97,20 @@ TEST_CASE("workers stand side by side, the n-th element of each column is worker
   CHECK(numbers(reply, "sleeps") == std::vector<std::uint64_t>{60, 61, 62});
 }
 
+TEST_CASE("how far the workers' loads are apart is one figure, whichever worker carries most") {
+  const auto spread_of = [](std::initializer_list<std::uint64_t> busy_percent) {
+    std::vector<StatsSnapshot> workers;
+    for (const std::uint64_t percent : busy_percent) workers.emplace_back().worker.busy_percent_now = percent;
+    return number(report_workers(workers), "busy_percent_spread");
+  };
+  CHECK(spread_of({}) == 0);
+  CHECK(spread_of({70}) == 0);
+  CHECK(spread_of({80, 80}) == 0);
+  CHECK(spread_of({90, 10}) == 80);
+  CHECK(spread_of({10, 90}) == 80);
+  CHECK(spread_of({40, 95, 3, 50}) == 92);
+}
+
 TEST_CASE("a worker's memory is told by holder, rings together, and without addresses") {
   alignas(64) static std::array<std::byte, 256> bytes;
   MemoryMap map;
