@@ -2,7 +2,8 @@
 //
 // Not shipped. `planted_bypass CALL` serves on net_null with one service, which half a second after the start makes the
 // system call: `getpid`, `sendto`, or `none` for a node that must live on until a signal. run.py reads how it ended. The
-// arguments behind CALL are more words for EAL (`-l 0-1`).
+// arguments behind CALL are more words for EAL (`-l 0-1`). It polls, and nobody would end it if run.py were killed, so it ends
+// itself after a while.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,10 +52,15 @@ port = 4000
 service = "echo"
 )";
 
+// More than run.py waits for a start and for an end.
+constexpr unsigned lifetime_s_max = 180;
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
+  // From the kernel's timer, which needs no thread of ours to be alive; SIGALRM ends the process.
+  alarm(lifetime_s_max);
   const std::string call = argv[1];
   const auto config = control::parse_config(configuration, "planted.toml");
   if (!config) return 2;
