@@ -54,6 +54,16 @@ void find_keys(World& world, Burst& burst, Instant now) {
   burst.count = kept;
 }
 
+// After most ACKs that come alone nobody has anything to hear or to send, and the timer stands early enough: then the turn
+// need not come by again.
+bool is_settled(Session& session, const kcp::Session& machine, Instant now) {
+  if (session.readable || !session.announced || machine.has_event() || machine.wants_transmit(now)) return false;
+  const Instant deadline = machine.next_deadline();
+  if (deadline < session.deadline) return false;
+  session.deadline = deadline;
+  return true;
+}
+
 // Gives one datagram to its session's machine. `fresh` when the session was opened by it.
 void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
   Session& session = world.sessions[id.index()];
@@ -68,6 +78,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   kcp::Session& machine = world.sessions.machine(id.index());
   const std::uint64_t stored_before = world.machine_counters.segments_received;
   const kcp::Refusal refusal = machine.on_datagram(std::move(packet.payload), now);
+  packet.payload.reset();
   if (refusal == kcp::Refusal::none) ++world.stats.delivered;
   else world.drops.count(drop_reason_of(refusal));
   if (fresh && refusal != kcp::Refusal::none) {
@@ -77,7 +88,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   if (!was_heard(refusal)) return;
   session.last_heard = now;
   if (world.machine_counters.segments_received != stored_before) session.readable = true;
-  world.mark_dirty(session, id.index());
+  if (!is_settled(session, machine, now)) world.mark_dirty(session, id.index());
 }
 
 // Stages: look-up, prefetch, machine.
@@ -135,7 +146,7 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Instant now) {
   // What was dropped was work as well, and more may wait behind it.
   if (count + dropped > 0) world.worked = true;
   if (count > 0) world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
-  take_burst(world, burst, now);
+  if (burst.count > 0) take_burst(world, burst, now);
   return count;
 }
 
@@ -172,12 +183,13 @@ void take_from_workers(World& world, Instant now) {
       packet.payload = Segment::adopt(record.block, record.offset, record.length);
       packet.has_rss_hash = false;
     }
-    take_burst(world, burst, now);
+    if (burst.count > 0) take_burst(world, burst, now);
   }
   world.news_worker = (world.news_worker + 1) % workers;
 }
 
 void spread_news(World& world) {
+  if (world.config.workers == 1) return;
   while (const auto news = world.stack.poll_news()) {
     HandoffRecord record;
     record.kind = HandoffRecord::Kind::neighbor;

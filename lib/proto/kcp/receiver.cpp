@@ -5,6 +5,19 @@
 
 namespace penstock::kcp {
 
+bool Receiver::move_lone(Environment& env) {
+  const std::uint32_t bytes = in_order_bytes_;
+  Segment payload = take_lone();
+  if (!ring_.reserve(env.memory, 1, deliver_, deliver_)) {
+    park_lone(std::move(payload));
+    return false;
+  }
+  ring_[deliver_].payload = std::move(payload);
+  ring_[deliver_].present = true;
+  in_order_bytes_ = bytes;
+  return true;
+}
+
 std::optional<Receivable> Receiver::receivable_many(const Options& options) const {
   if (options.stream) return Receivable{.segments = undelivered(), .bytes = in_order_bytes_};
   const std::uint32_t count = ring_[deliver_].fragment + 1u;
@@ -15,6 +28,11 @@ std::optional<Receivable> Receiver::receivable_many(const Options& options) cons
 }
 
 void Receiver::keep(bool foreign_scarce, Environment& env) {
+  if (holds_lone()) {
+    if (foreign_scarce || fresh_ != end_) park_lone(env.blocks.compact(take_lone(), foreign_scarce));
+    fresh_ = end_;
+    return;
+  }
   for (Seq32 sn = foreign_scarce ? deliver_ : fresh_; sn.before(end_); ++sn) {
     Segment& payload = ring_[sn].payload;
     payload = env.blocks.compact(std::move(payload), foreign_scarce);
@@ -23,6 +41,10 @@ void Receiver::keep(bool foreign_scarce, Environment& env) {
 }
 
 void Receiver::release(Environment& env) {
+  if (holds_lone()) {
+    take_lone().reset();
+    deliver_ = end_;
+  }
   for (; deliver_ != end_; ++deliver_) ring_[deliver_] = {};
   ring_.release(env.memory);
   deliver_ = next_;

@@ -2,7 +2,8 @@
 //
 // The window is [deliver, deliver + rcv_wnd), where `deliver` is the next segment to be handed out: it moves only when the
 // service takes something, so what is held never exceeds the window, and what lies beyond is neither stored nor
-// acknowledged. Nothing is acknowledged that is not stored. One core, part of a session; Environment is passed in.
+// acknowledged. Nothing is acknowledged that is not stored. A whole message that comes alone, as most do, is held without a
+// ring. One core, part of a session; Environment is passed in.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +48,7 @@ class Receiver {
   // does what store() would.
   bool is_plain_next(Seq32 sn, std::uint8_t fragment, std::uint32_t ahead, const Options& options) const {
     return sn == next_ + ahead && end_ == next_ && fragment == 0 && !options.stream &&
-           undelivered() + ahead < options.receive_window() && (deliver_ == next_ || ring_[next_ - 1].fragment == 0);
+           undelivered() + ahead < options.receive_window() && (deliver_ == next_ || fragment_of(next_ - 1) == 0);
   }
   bool store_next(Segment&& payload, Environment& env);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
@@ -55,6 +56,12 @@ class Receiver {
 
   std::optional<Received> poll_receive(Environment& env);
   std::optional<Receivable> receivable(const Options& options) const;
+
+  // One whole message is held, in order, and there is no ring: its block is parked in the ring's word, and its length is
+  // in_order_bytes_.
+  bool holds_lone() const { return ring_.parked() != nullptr && ring_.capacity() == 0; }
+  // What poll_receive() hands out when holds_lone().
+  Received take_message(Environment& env);
 
   // Copies what is held into small blocks where that frees memory; all of it when `foreign_scarce`.
   void keep(bool foreign_scarce, Environment& env);
@@ -70,6 +77,11 @@ class Receiver {
 
  private:
   bool held(Seq32 sn) const;
+  std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
+  void park_lone(Segment&& payload);
+  Segment take_lone();
+  // Moves the lone message into a ring; false when memory is short.
+  bool move_lone(Environment& env);
   // Takes what is in order from `next` on, which is held.
   void move_next();
   Segment take_first(Environment& env);
@@ -77,6 +89,7 @@ class Receiver {
   std::optional<Receivable> receivable_many(const Options& options) const;
 
   [[no_unique_address]] SlotRing<ReceiveSlot, Unused::cleared> ring_;
+  std::uint16_t lone_offset_ = 0;     // where the lone message begins in its block
   Seq32 deliver_;                     // next segment to hand out
   Seq32 next_;                        // next segment expected in order: una
   Seq32 end_;                         // behind the latest segment held
@@ -84,7 +97,17 @@ class Receiver {
   std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
 };
 
-inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && ring_[sn].present; }
+inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && (holds_lone() || ring_[sn].present); }
+
+inline void Receiver::park_lone(Segment&& payload) {
+  in_order_bytes_ = payload.length();
+  lone_offset_ = static_cast<std::uint16_t>(payload.offset());
+  ring_.park(payload.detach());
+}
+
+inline Segment Receiver::take_lone() {
+  return Segment::adopt(static_cast<Block*>(ring_.take_parked()), lone_offset_, std::exchange(in_order_bytes_, 0));
+}
 
 // Within a message frg counts down by one; behind its last fragment anything may begin.
 inline bool Receiver::follows(std::uint8_t fragment, std::uint8_t next) {
@@ -101,13 +124,14 @@ inline Receiver::Place Receiver::place_of(Seq32 sn, const Options& options) cons
 inline bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const {
   if (options.stream) return true;
   if (fragment + 1u > std::min(options.receive_window(), Options::fragments_max)) return false;
-  if (sn != deliver_ && held(sn - 1) && !follows(ring_[sn - 1].fragment, fragment)) return false;
-  return !held(sn + 1) || follows(fragment, ring_[sn + 1].fragment);
+  if (sn != deliver_ && held(sn - 1) && !follows(fragment_of(sn - 1), fragment)) return false;
+  return !held(sn + 1) || follows(fragment, fragment_of(sn + 1));
 }
 
 inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env) {
   const auto count = static_cast<std::uint32_t>(sn.distance_from(deliver_)) + 1;
   PENSTOCK_ASSERT(count <= env.options.receive_window());
+  if (holds_lone() && !move_lone(env)) return false;
   if (!ring_.reserve(env.memory, count, deliver_, end_)) return false;
   ReceiveSlot& slot = ring_[sn];
   PENSTOCK_ASSERT(!slot.present);
@@ -123,6 +147,12 @@ inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, 
 }
 
 inline bool Receiver::store_next(Segment&& payload, Environment& env) {
+  if (!holds() && payload.holds() && payload.offset() <= 0xffff) {
+    park_lone(std::move(payload));
+    end_ = ++next_;
+    return true;
+  }
+  if (holds_lone() && !move_lone(env)) return false;
   if (!ring_.reserve(env.memory, undelivered() + 1, deliver_, end_)) return false;
   ReceiveSlot& slot = ring_[next_];
   PENSTOCK_ASSERT(!slot.present);
@@ -141,6 +171,14 @@ inline void Receiver::move_next() {
   } while (next_ != end_ && ring_[next_].present);
 }
 
+inline Received Receiver::take_message(Environment& env) {
+  env.counters.bytes_received += in_order_bytes_;
+  ++env.counters.messages_received;
+  deliver_ = next_;
+  fresh_ = next_;
+  return {.bytes = take_lone(), .message_ends = true};
+}
+
 inline Segment Receiver::take_first(Environment& env) {
   ReceiveSlot& slot = ring_[deliver_];
   PENSTOCK_ASSERT(slot.present);
@@ -155,6 +193,7 @@ inline Segment Receiver::take_first(Environment& env) {
 
 inline std::optional<Received> Receiver::poll_receive(Environment& env) {
   if (deliver_ == next_) return std::nullopt;
+  if (holds_lone()) return take_message(env);
   const std::uint8_t following = env.options.stream ? std::uint8_t{0} : ring_[deliver_].fragment;
   if (undelivered() <= following) return std::nullopt;
   const bool message_ends = !env.options.stream && following == 0;
@@ -167,6 +206,7 @@ inline std::optional<Received> Receiver::poll_receive(Environment& env) {
 
 inline std::optional<Receivable> Receiver::receivable(const Options& options) const {
   if (deliver_ == next_) return std::nullopt;
+  if (holds_lone()) return Receivable{.segments = 1, .bytes = in_order_bytes_};
   const ReceiveSlot& first = ring_[deliver_];
   if (!options.stream && first.fragment == 0) return Receivable{.segments = 1, .bytes = first.payload.length()};
   return receivable_many(options);

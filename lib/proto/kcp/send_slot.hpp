@@ -34,6 +34,11 @@ struct SendSlot {
   bool acked() const { return acked_run != 0; }
   // Place of the latest transmission in `stamps`. Requires transmissions > 0.
   std::uint32_t latest() const { return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1); }
+  void record_first(const Moment& moment) {
+    transmissions = 1;
+    stamps[0] = moment.stamp;
+    stamp_us[0] = moment.us;
+  }
   void record(const Moment& moment) {
     ++transmissions;
     stamps[latest()] = moment.stamp;

@@ -112,16 +112,45 @@ void Sender::write(OutDatagram& out, const Header& common, const Moment& moment,
     earliest_ = Instant::never();
   }
   if (scanning_ && !resend_due(out, common, moment, rtt, env)) return;
-  while (may_send_new(congestion, env.options)) {
-    const SendSlot& slot = ring_[next_];
-    if (header_bytes + slot.payload.length() > out.room()) return;
-    transmit(out, common, next_, Cause::first, moment, rtt, env);
-    congestion.on_sent(1, slot.payload.length(), moment.now);
-    earliest_ = earlier(earliest_, slot.resend_at);
-    ++next_;
-    if (scanning_) cursor_ = next_;
-  }
+  if (!write_new(out, common, moment, rtt, congestion, env)) return;
   if (scanning_) end_scan(moment, congestion, env.options);
+}
+
+// First transmissions, while the windows and `out` have room. False when it was `out` that had none.
+inline bool Sender::write_new(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt,
+                              Congestion& congestion, Environment& env) {
+  const std::uint32_t allowed = window(congestion, env.options);
+  const std::uint32_t rto_us = rtt.rto_us();
+  const Instant resend_at = moment.now + Duration::us(rto_us + (env.options.nodelay == 0 ? rto_us / 8 : 0));
+  bool fits = true;
+  for (; next_ != end_ && in_flight() < allowed; ++next_) {
+    SendSlot& slot = ring_[next_];
+    fits = header_bytes + slot.payload.length() <= out.room();
+    if (!fits) break;
+    slot.rto_us = rto_us;
+    slot.resend_at = resend_at;
+    slot.record_first(moment);
+    write_segment(out, common, slot, next_, moment);
+    congestion.on_sent(1, slot.payload.length(), moment.now);
+    ++env.counters.segments_sent;
+    earliest_ = earlier(earliest_, resend_at);
+  }
+  if (scanning_) cursor_ = next_;
+  return fits;
+}
+
+inline void Sender::write_segment(OutDatagram& out, const Header& common, const SendSlot& slot, Seq32 sn,
+                                  const Moment& moment) {
+  encode({.conv = common.conv,
+          .command = Command::push,
+          .fragment = slot.fragment,
+          .window = common.window,
+          .stamp = moment.stamp,
+          .sn = sn,
+          .una = common.una,
+          .length = slot.payload.length()},
+         out.header(header_bytes));
+  if (!slot.payload.empty()) out.append(slot.payload);
 }
 
 void Sender::refresh(Instant now) {
@@ -238,7 +267,7 @@ bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& mo
     const Cause cause = cause_of(slot, moment.now, env.options);
     if (cause != Cause::none) {
       if (header_bytes + slot.payload.length() > out.room()) return false;
-      transmit(out, common, cursor_, cause, moment, rtt, env);
+      resend(out, common, cursor_, cause, moment, rtt, env);
     }
     earliest_ = earlier(earliest_, slot.resend_at);
     ++cursor_;
@@ -246,35 +275,23 @@ bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& mo
   return true;
 }
 
-void Sender::transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
-                      Environment& env) {
+void Sender::resend(OutDatagram& out, const Header& common, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+                    Environment& env) {
   SendSlot& slot = ring_[sn];
   const Options& options = env.options;
-  std::uint32_t wait_us = slot.rto_us;
-  if (cause == Cause::first) {
-    slot.rto_us = rtt.rto_us();
-    wait_us = slot.rto_us + (options.nodelay == 0 ? slot.rto_us / 8 : 0);
-  } else {
-    if (cause == Cause::timeout) wait_us = slot.rto_us = backed_off(slot.rto_us, rtt.rto_us(), options.nodelay);
-    scan_timeout_ |= cause == Cause::timeout;
-    scan_fast_ |= cause == Cause::fast;
-    ++(cause == Cause::timeout ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
-    env.counters.bytes_retransmitted += slot.payload.length();
-    ++retransmissions_;
-  }
-  slot.resend_at = moment.now + Duration::us(wait_us);
+  const bool timed_out = cause == Cause::timeout;
+  if (timed_out) slot.rto_us = backed_off(slot.rto_us, rtt.rto_us(), options.nodelay);
+  scan_timeout_ |= timed_out;
+  scan_fast_ |= !timed_out;
+  ++(timed_out ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
+  env.counters.bytes_retransmitted += slot.payload.length();
+  ++env.counters.segments_sent;
+  ++retransmissions_;
+  slot.resend_at = moment.now + Duration::us(slot.rto_us);
   slot.fastack = 0;
   slot.record(moment);
   dead_ |= slot.transmissions >= options.dead_link;
-
-  header.command = Command::push;
-  header.fragment = slot.fragment;
-  header.stamp = moment.stamp;
-  header.sn = sn;
-  header.length = slot.payload.length();
-  encode(header, out.header(header_bytes));
-  if (header.length > 0) out.append(slot.payload);
-  ++env.counters.segments_sent;
+  write_segment(out, common, slot, sn, moment);
 }
 
 // The scan has passed all in flight, and what was new has been added: now losses take effect, once, as in ikcp_flush.

@@ -13,6 +13,7 @@
 #include "buf/segment_queue.hpp"
 #include "proto/congestion.hpp"
 #include "proto/kcp/environment.hpp"
+#include "proto/kcp/plain_datagram.hpp"
 #include "proto/kcp/rtt.hpp"
 #include "proto/kcp/send_slot.hpp"
 #include "proto/kcp/wire.hpp"
@@ -52,6 +53,10 @@ class Sender {
   // After the last segment, when an ACK counted or una moved: frees what una covers, counts skips, lets the controller grow.
   void end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env);
 
+  // The same for a whole datagram that acknowledges nothing or just the oldest segment out: what most traffic is. False, and
+  // nothing done, for any other.
+  bool take_plain(const PlainDatagram& in, const Moment& moment, Rtt& rtt, Congestion& congestion, Environment& env);
+
   // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `common` carries
   // conv, window and una.
   void write(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
@@ -89,7 +94,7 @@ class Sender {
   std::uint32_t retransmissions() const { return retransmissions_; }
 
  private:
-  enum class Cause : std::uint8_t { none, first, timeout, fast };
+  enum class Cause : std::uint8_t { none, timeout, fast };  // of a resend
 
   std::uint32_t window(const Congestion& congestion, const Options& options) const {
     return std::min({options.snd_wnd, std::uint32_t{peer_window_}, congestion.window()});
@@ -110,8 +115,12 @@ class Sender {
   static bool may_resend_fast(const SendSlot& slot, const Options& options);
   Cause cause_of(const SendSlot& slot, Instant now, const Options& options) const;
   bool resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env);
-  void transmit(OutDatagram& out, Header header, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
-                Environment& env);
+  bool write_new(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+                 Environment& env);
+  void resend(OutDatagram& out, const Header& common, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+              Environment& env);
+  static void write_segment(OutDatagram& out, const Header& common, const SendSlot& slot, Seq32 sn,
+                            const Moment& moment);
   void end_scan(const Moment& moment, Congestion& congestion, const Options& options);
 
   [[no_unique_address]] SendRing ring_;
@@ -145,6 +154,39 @@ inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
   slot.acked_run = 1;
   round.acked.bytes += bytes;
   ++round.acked.segments;
+}
+
+inline bool Sender::take_plain(const PlainDatagram& in, const Moment& moment, Rtt& rtt, Congestion& congestion,
+                               Environment& env) {
+  if (in.una == una_) {
+    if (in.has_ack) return false;
+    if (in.una != peer_una_ || in.window > peer_window_ || !peer_window_known_) note_window(in.una, in.window, env);
+    return true;
+  }
+  const Seq32 behind = una_ + 1;
+  if (in.una != behind || una_ == next_) return false;
+  SendSlot& slot = ring_[una_];
+  if (slot.acked() || (behind != next_ && ring_[behind].acked())) return false;
+  if (in.has_ack) {
+    if (in.acked != una_ || slot.transmissions != 1 || slot.stamps[0] != in.echo) return false;
+    const std::uint32_t age_us = slot.age_us(moment, 0);
+    rtt.sample(age_us, env.options);
+    env.counters.rtt_us.record(age_us);
+    ++env.counters.acks_received;
+  }
+  note_window(in.una, in.window, env);
+  congestion.on_acked({.segments = 1,
+                       .bytes = slot.payload.length(),
+                       .left_edge_moved = true,
+                       .proven = in.has_ack,
+                       .peer_window = peer_window_},
+                      moment.now);
+  slot.payload.reset();
+  una_ = behind;
+  if (cursor_.before(behind)) cursor_ = behind;
+  if (behind == next_) earliest_ = Instant::never();
+  if (behind == end_) ring_.release(env.memory);
+  return true;
 }
 
 inline void Sender::on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env) {

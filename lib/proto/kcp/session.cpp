@@ -29,7 +29,31 @@ Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start&
   stamp_origin_ = start.stamp_origin ? *start.stamp_origin : Stamp32(env.rng.next32());
 }
 
-Refusal Session::on_datagram(Segment datagram, Instant now) {
+Refusal Session::on_datagram(Segment&& datagram, Instant now) {
+  Refusal refused = Refusal::none;
+  return take_plain(datagram, now, refused) ? refused : take_other(datagram, now);
+}
+
+// The datagram that nearly all traffic consists of, judged and applied in one pass. False, and nothing done, for any other.
+inline bool Session::take_plain(Segment& datagram, Instant now, Refusal& refused) {
+  PlainDatagram plain;
+  if (phase_ != Phase::open || !proven_ || probe_.asking() || !datagram.holds()) return false;
+  if (!read_plain(datagram.bytes(), conv_, plain)) return false;
+  if (plain.has_push && !receiver_.is_plain_next(plain.sn, 0, 0, env_->options)) return false;
+  if (!sender_.take_plain(plain, moment_at(now), rtt_, congestion_, *env_)) return false;
+  update_after_change(now);
+  if (!plain.has_push) return true;
+  datagram.trim_front(plain.payload_at);
+  if (!receiver_.store_next(std::move(datagram), *env_)) {
+    refused = refuse_for_memory();
+    return true;
+  }
+  ++env_->counters.segments_received;
+  owe_ack(plain.sn, plain.stamp, now);
+  return true;
+}
+
+Refusal Session::take_other(Segment& datagram, Instant now) {
   if (phase_ == Phase::closed) return Refusal::closed;
   const Refusal fault = validate(datagram.bytes());
   if (fault != Refusal::none) return fault;
@@ -88,6 +112,8 @@ void Session::close(CloseReason reason, Instant now) {
 }
 
 std::optional<Received> Session::poll_receive() {
+  // A message alone has never shut the window.
+  if (receiver_.holds_lone()) return receiver_.take_message(*env_);
   const bool was_shut = receiver_.window(env_->options) == 0;
   auto received = receiver_.poll_receive(*env_);
   // The peer asks after a shut window seldom, so that it is told of the open one unasked.
@@ -216,12 +242,12 @@ inline Refusal Session::take_push(const Header& header, Segment& datagram, const
   }
   if (!receiver_.store_next(payload_of(header, datagram, reader), *env_)) return refuse_for_memory();
   ++env_->counters.segments_received;
-  owe_ack(header, now);
+  owe_ack(header.sn, header.stamp, now);
   return Refusal::none;
 }
 
-inline void Session::owe_ack(const Header& header, Instant now) {
-  if (!acks_.add(env_->memory, {header.sn, header.stamp})) ++env_->counters.acks_left_out;
+inline void Session::owe_ack(Seq32 sn, Stamp32 stamp, Instant now) {
+  if (!acks_.add(env_->memory, {sn, stamp})) ++env_->counters.acks_left_out;
   if (env_->options.ack_delay_ms != 0) put_off_acks(now);
   probe_.allow_ping();
 }
@@ -257,7 +283,7 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
       return Refusal::none;
     }
   }
-  owe_ack(header, now);
+  owe_ack(header.sn, header.stamp, now);
   return Refusal::none;
 }
 
@@ -304,7 +330,7 @@ void Session::end_retry() {
   if (acks_due() || acks_.empty()) deadline_ = Instant::never();
 }
 
-void Session::write_in_order(OutDatagram& out, const Moment& moment) {
+inline void Session::write_in_order(OutDatagram& out, const Moment& moment) {
   if (!acks_.empty() && !acks_due() && !wants_transmit(moment.now)) return;
   const Header header = common_header();
   if (!acks_.empty() || probe_.answer_owed()) write_acks(out, header);
@@ -320,13 +346,16 @@ void Session::write_answer(OutDatagram& out, const Header& common) {
   ++env_->counters.acks_sent;
 }
 
-void Session::write_acks(OutDatagram& out, Header header) {
-  write_answer(out, header);
-  header.command = Command::ack;
+inline void Session::write_acks(OutDatagram& out, const Header& common) {
+  if (probe_.answer_owed()) write_answer(out, common);
   for (; !acks_.empty() && out.room() >= header_bytes; acks_.pop_front(env_->memory)) {
-    header.sn = acks_.front().sn;
-    header.stamp = acks_.front().stamp;
-    encode(header, out.header(header_bytes));
+    encode({.conv = common.conv,
+            .command = Command::ack,
+            .window = common.window,
+            .stamp = acks_.front().stamp,
+            .sn = acks_.front().sn,
+            .una = common.una},
+           out.header(header_bytes));
     ++env_->counters.acks_sent;
   }
   if (env_->options.ack_delay_ms == 0 || !acks_.empty()) return;

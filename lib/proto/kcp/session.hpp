@@ -59,8 +59,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Takes one UDP payload, the envelope already removed. Refusal tells what was refused of it.
-  Refusal on_datagram(Segment datagram, Instant now);
+  // Takes one UDP payload, the envelope already removed. Refusal tells what was refused of it. What `datagram` holds
+  // afterwards is not needed any more.
+  Refusal on_datagram(Segment&& datagram, Instant now);
   // Call when now ≥ next_deadline(). Resends themselves go out by poll_transmit().
   void on_timeout(Instant now);
   SendResult send(SegmentQueue& message, Instant now);
@@ -104,13 +105,15 @@ class Session {
  private:
   enum class Phase : std::uint8_t { open, closing, closed };
 
+  bool take_plain(Segment& datagram, Instant now, Refusal& refused);
+  Refusal take_other(Segment& datagram, Instant now);
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;
   Refusal apply(Segment& datagram, const Moment& moment);
   Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
   Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
   Refusal refuse_for_memory();
-  void owe_ack(const Header& header, Instant now);
+  void owe_ack(Seq32 sn, Stamp32 stamp, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
   void put_off_acks(Instant now);
@@ -121,7 +124,7 @@ class Session {
   SendResult after_send(SendResult result, Instant now);
   Header common_header() const;
   void write_answer(OutDatagram& out, const Header& common);
-  void write_acks(OutDatagram& out, Header header);
+  void write_acks(OutDatagram& out, const Header& common);
   void write_window_commands(OutDatagram& out, Header header);
   void write_in_order(OutDatagram& out, const Moment& moment);
   void write_unproven(OutDatagram& out, const Moment& moment);

@@ -341,13 +341,13 @@ const std::vector<Row>& rows() {
       {DropReason::kcp_beyond_window, "half the circle away",
        [](R) { return kcp_frame(Kcp{.sn = 0x80000001, .data = {1}}.bytes()); }, nullptr, open_and_read},
       {DropReason::kcp_no_memory, "no memory for a window",
-       [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }, nullptr,
+       [](R) { return kcp_frame(Kcp{.sn = 2, .data = {1}}.bytes()); }, nullptr,
        [](R rig) {
          open_and_read(rig);
          take_windows(rig);
        }},
-      {DropReason::kcp_no_memory, "in a first datagram", [](R) { return kcp_frame(first_segment()); }, nullptr,
-       take_windows},
+      {DropReason::kcp_no_memory, "in a first datagram",
+       [](R) { return kcp_frame(Kcp{.fragment = 1, .data = {1}}.bytes()); }, nullptr, take_windows},
       {DropReason::kcp_closed, "data for a session that closes",
        [](R) { return kcp_frame(Kcp{.sn = 1, .data = {1}}.bytes()); }, nullptr,
        [](R rig) {

@@ -105,13 +105,17 @@ TEST_CASE("without memory a segment is not acknowledged, and comes through when 
   Bench bench;
   std::vector<void*> taken;
   while (void* block = bench.world.memory.take(256)) taken.push_back(block);
-  CHECK(bench.deliver(wire({push(0, "data")})) == Refusal::no_memory);
-  CHECK(bench.sent().empty());
-  CHECK(bench.world.counters.no_memory == 1);
-  for (void* block : taken) bench.world.memory.give(block, 256);
-  CHECK(bench.deliver(wire({push(0, "data")})) == Refusal::none);
+  // A message alone needs no ring; the next one does, and so does one that comes out of order.
+  CHECK(bench.deliver(wire({push(0, "one")})) == Refusal::none);
   CHECK(bench.sent().size() == 1);
-  CHECK(receive_all(bench.session) == "data|");
+  CHECK(bench.deliver(wire({push(1, "two")})) == Refusal::no_memory);
+  CHECK(bench.deliver(wire({push(2, "three")})) == Refusal::no_memory);
+  CHECK(bench.sent().empty());
+  CHECK(bench.world.counters.no_memory == 2);
+  for (void* block : taken) bench.world.memory.give(block, 256);
+  CHECK(bench.deliver(wire({push(1, "two")})) == Refusal::none);
+  CHECK(bench.sent().size() == 1);
+  CHECK(receive_all(bench.session) == "one|two|");
 }
 
 TEST_CASE("the refusals are the kcp rows of the drop reasons, in their order") {
