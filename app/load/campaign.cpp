@@ -32,7 +32,7 @@ void Client::on_timeout(Connections& connections, Instant now) {
   go_on(connections, now);
 }
 
-void Client::on_answer(Connections& connections, Connection connection, std::uint32_t session, std::uint64_t bytes,
+void Client::on_answer(Connections& connections, Connection& connection, std::uint32_t session, std::uint64_t bytes,
                        std::uint64_t due_ns) {
   heard_ns_ = now_ns_;
   ++answered_;

@@ -92,21 +92,18 @@ std::optional<net::IpAddress> Client::local_of(std::uint32_t session) const {
   return plus(*target.first, session / targets % target.addresses);
 }
 
-Client::Sent Client::ask(Connections& connections, Connection connection, std::uint32_t session, std::uint64_t due_ns) {
+Client::Sent Client::ask(Connections& connections, Connection& connection, std::uint32_t session,
+                         std::uint64_t due_ns) {
   if (roster_.room() == 0) return Sent::busy;
   const std::uint64_t key = pattern_.key(session, roster_.sent(session));
   const std::uint32_t length = pattern_.length(key);
   const std::uint32_t piece = std::min(setup_.segment_bytes, piece_bytes_max);
-  if (!connections.has_room_for((length + piece - 1) / piece)) return Sent::starved;
-  SegmentQueue message = connections.make_message();
-  for (std::uint32_t offset = 0; offset < length; offset += piece) {
-    Segment bytes = connections.allocate(std::min(piece, length - offset));
-    if (!bytes.holds()) return Sent::starved;
-    Pattern::fill(bytes.writable(), key, offset);
-    const bool stored = message.push_back(std::move(bytes));
-    PENSTOCK_ASSERT(stored);
-  }
-  switch (connection.send(message)) {
+  const std::uint32_t pieces = std::max((length + piece - 1) / piece, 1u);
+  if (!connections.has_room_for(pieces)) return Sent::starved;
+  const auto result =
+      pieces == 1 ? send_one(connections, connection, key, length) : send_many(connections, connection, key, length);
+  if (!result) return Sent::starved;
+  switch (*result) {
     case SendResult::accepted: break;
     case SendResult::full:
     case SendResult::closed: return Sent::busy;
@@ -116,7 +113,29 @@ Client::Sent Client::ask(Connections& connections, Connection connection, std::u
   return Sent::sent;
 }
 
-void Client::fill_up(Connections& connections, Connection connection, std::uint32_t session) {
+std::optional<SendResult> Client::send_one(Connections& connections, Connection& connection, std::uint64_t key,
+                                           std::uint32_t length) {
+  Segment bytes = connections.allocate(length);
+  if (!bytes.holds()) return std::nullopt;
+  Pattern::fill(bytes.writable(), key, 0);
+  return connection.send(bytes);
+}
+
+std::optional<SendResult> Client::send_many(Connections& connections, Connection& connection, std::uint64_t key,
+                                            std::uint32_t length) {
+  const std::uint32_t piece = std::min(setup_.segment_bytes, piece_bytes_max);
+  SegmentQueue message = connections.make_message();
+  for (std::uint32_t offset = 0; offset < length; offset += piece) {
+    Segment bytes = connections.allocate(std::min(piece, length - offset));
+    if (!bytes.holds()) return std::nullopt;
+    Pattern::fill(bytes.writable(), key, offset);
+    const bool stored = message.push_back(std::move(bytes));
+    PENSTOCK_ASSERT(stored);
+  }
+  return connection.send(message);
+}
+
+void Client::fill_up(Connections& connections, Connection& connection, std::uint32_t session) {
   for (int i = 0; i < messages_per_visit && roster_.outstanding(session) < plan_.per_session; ++i) {
     const Sent sent = ask(connections, connection, session, now_ns_);
     if (sent == Sent::sent) continue;
@@ -126,7 +145,7 @@ void Client::fill_up(Connections& connections, Connection connection, std::uint3
   }
 }
 
-void Client::on_readable(Connections& connections, Connection connection, std::uint32_t session) {
+void Client::on_readable(Connections& connections, Connection& connection, std::uint32_t session) {
   if (!is(ShapeKind::slow) || !shape_runs()) return receive(connections, connection, session);
   std::uint64_t& data = connection.user_data();
   if ((data & reads_late) != 0) return;
@@ -146,7 +165,7 @@ void Client::read_late(Connections& connections) {
   }
 }
 
-void Client::receive(Connections& connections, Connection connection, std::uint32_t session) {
+void Client::receive(Connections& connections, Connection& connection, std::uint32_t session) {
   for (int i = 0; i < messages_per_visit; ++i) {
     const auto next = connection.receivable();
     if (!next) return;
@@ -160,7 +179,7 @@ void Client::receive(Connections& connections, Connection connection, std::uint3
 }
 
 // Takes the next message, and tells whether it is the answer that is expected: every byte, its length, and its end.
-bool Client::compare(Connection connection, std::uint32_t session, const Receivable& next) {
+bool Client::compare(Connection& connection, std::uint32_t session, const Receivable& next) {
   const std::uint64_t key = pattern_.key(session, roster_.answered(session));
   bool good = roster_.outstanding(session) > 0 && next.bytes == pattern_.length(key);
   std::uint32_t offset = 0;

@@ -63,16 +63,21 @@ class Client final : public Application {
   // client.cpp: sessions and messages.
   bool open(Connections& connections, std::uint32_t session, Instant now);
   std::optional<net::IpAddress> local_of(std::uint32_t session) const;
-  Sent ask(Connections& connections, Connection connection, std::uint32_t session, std::uint64_t due_ns);
-  void fill_up(Connections& connections, Connection connection, std::uint32_t session);
-  void on_readable(Connections& connections, Connection connection, std::uint32_t session);
+  Sent ask(Connections& connections, Connection& connection, std::uint32_t session, std::uint64_t due_ns);
+  // Send a message of one piece, or of several; nothing when memory is short.
+  static std::optional<SendResult> send_one(Connections& connections, Connection& connection, std::uint64_t key,
+                                            std::uint32_t length);
+  std::optional<SendResult> send_many(Connections& connections, Connection& connection, std::uint64_t key,
+                                      std::uint32_t length);
+  void fill_up(Connections& connections, Connection& connection, std::uint32_t session);
+  void on_readable(Connections& connections, Connection& connection, std::uint32_t session);
   void read_late(Connections& connections);
-  void receive(Connections& connections, Connection connection, std::uint32_t session);
-  bool compare(Connection connection, std::uint32_t session, const Receivable& next);
+  void receive(Connections& connections, Connection& connection, std::uint32_t session);
+  bool compare(Connection& connection, std::uint32_t session, const Receivable& next);
   void on_closed(std::uint32_t session, CloseReason reason);
 
   // campaign.cpp: phases and turns.
-  void on_answer(Connections& connections, Connection connection, std::uint32_t session, std::uint64_t bytes,
+  void on_answer(Connections& connections, Connection& connection, std::uint32_t session, std::uint64_t bytes,
                  std::uint64_t due_ns);
   void on_connected(std::uint64_t rtt_ns);
   void go_on(Connections& connections, Instant now);

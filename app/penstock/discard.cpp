@@ -18,7 +18,7 @@ void Discard::on_events(Connections& connections, std::span<const ConnectionEven
   }
 }
 
-void Discard::take(Connection connection) {
+void Discard::take(Connection& connection) {
   for (int i = 0; i < segments_per_turn; ++i) {
     const std::optional<Received> received = connection.receive();
     if (!received) return;

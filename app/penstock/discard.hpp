@@ -21,7 +21,7 @@ class Discard final : public Application {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  void take(Connection connection);
+  void take(Connection& connection);
 
   std::uint64_t bytes_ = 0;
 };

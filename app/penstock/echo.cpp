@@ -31,7 +31,7 @@ void Echo::on_events(Connections& connections, std::span<const ConnectionEvent> 
 }
 
 // Echoes until there is nothing more, or the session or memory has no room, or others should have their turn.
-void Echo::serve(Connections& connections, Connection connection) {
+void Echo::serve(Connections& connections, Connection& connection) {
   if (!send_held(connection)) return;
   const bool stream = connection.listener() < stream_.size() && stream_[connection.listener()];
   for (int i = 0; i < messages_per_turn; ++i) {
@@ -54,7 +54,7 @@ void Echo::serve(Connections& connections, Connection connection) {
 }
 
 // A message of one segment, which most are, needs no queue unless it has to wait.
-bool Echo::echo_one(Connections& connections, Connection connection) {
+bool Echo::echo_one(Connections& connections, Connection& connection) {
   Segment payload = std::move(connection.receive()->bytes);
   const SendResult result = connection.send(payload);
   if (result == SendResult::accepted) return true;
@@ -65,12 +65,12 @@ bool Echo::echo_one(Connections& connections, Connection connection) {
 }
 
 // True when the session can take more.
-bool Echo::send(Connection connection, SegmentQueue&& message) {
+bool Echo::send(Connection& connection, SegmentQueue&& message) {
   const SendResult result = connection.send(message);
   return settle(connection, result, std::move(message));
 }
 
-bool Echo::settle(Connection connection, SendResult result, SegmentQueue&& message) {
+bool Echo::settle(Connection& connection, SendResult result, SegmentQueue&& message) {
   switch (result) {
     case SendResult::accepted: return true;
     case SendResult::full: {
@@ -89,7 +89,7 @@ bool Echo::settle(Connection connection, SendResult result, SegmentQueue&& messa
 }
 
 // True when no message is left waiting.
-bool Echo::send_held(Connection connection) {
+bool Echo::send_held(Connection& connection) {
   if (connection.user_data() == 0) return true;
   SegmentQueue& message = held_[static_cast<std::uint32_t>(connection.user_data() - 1)];
   const SendResult result = connection.send(message);
@@ -98,7 +98,7 @@ bool Echo::send_held(Connection connection) {
   return result == SendResult::accepted;
 }
 
-void Echo::forget(Connection connection) {
+void Echo::forget(Connection& connection) {
   const std::uint64_t place = std::exchange(connection.user_data(), 0);
   if (place != 0) held_.give(static_cast<std::uint32_t>(place - 1));
 }

@@ -35,12 +35,12 @@ class Echo final : public Application {
   std::uint64_t too_large() const { return too_large_; }
 
  private:
-  void serve(Connections& connections, Connection connection);
-  bool echo_one(Connections& connections, Connection connection);
-  bool send(Connection connection, SegmentQueue&& message);
-  bool settle(Connection connection, SendResult result, SegmentQueue&& message);
-  bool send_held(Connection connection);
-  void forget(Connection connection);
+  void serve(Connections& connections, Connection& connection);
+  bool echo_one(Connections& connections, Connection& connection);
+  bool send(Connection& connection, SegmentQueue&& message);
+  bool settle(Connection& connection, SendResult result, SegmentQueue&& message);
+  bool send_held(Connection& connection);
+  void forget(Connection& connection);
 
   Slab<SegmentQueue> held_;  // a session's user_data is the index of its refused message plus one, or 0
   std::vector<bool> stream_;

@@ -24,36 +24,32 @@ std::optional<net::Path> path_of(World& world, const Listener& listener, const O
 
 }  // namespace
 
-std::optional<Receivable> Connection::receivable() const {
-  return worker_->world_->sessions.machine(id_.index()).receivable();
-}
+inline void Connection::mark_dirty() { world_->mark_dirty(*session_, id_.index()); }
+
+std::optional<Receivable> Connection::receivable() const { return machine_->receivable(); }
 
 std::optional<Received> Connection::receive() {
-  World& world = *worker_->world_;
-  auto received = world.sessions.machine(id_.index()).poll_receive();
+  auto received = machine_->poll_receive();
   // Taking what was held may open the window again, which the peer must hear.
-  if (received) world.mark_dirty(world.sessions[id_.index()], id_.index());
+  if (received) mark_dirty();
   return received;
 }
 
 SendResult Connection::send(SegmentQueue& message) {
-  World& world = *worker_->world_;
-  const SendResult result = world.sessions.machine(id_.index()).send(message, world.now);
-  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_.index());
+  const SendResult result = machine_->send(message, world_->now);
+  if (result == SendResult::accepted) mark_dirty();
   return result;
 }
 
 SendResult Connection::send(Segment& message) {
-  World& world = *worker_->world_;
-  kcp::Session& machine = world.sessions.machine(id_.index());
-  if (!machine.fits_one(message.length())) return send_queued(message);
-  const SendResult result = machine.send(message, world.now);
-  if (result == SendResult::accepted) world.mark_dirty(world.sessions[id_.index()], id_.index());
+  if (!machine_->fits_one(message.length())) return send_queued(message);
+  const SendResult result = machine_->send(message, world_->now);
+  if (result == SendResult::accepted) mark_dirty();
   return result;
 }
 
 SendResult Connection::send_queued(Segment& message) {
-  SegmentQueue queue(worker_->world_->chunks);
+  SegmentQueue queue(world_->chunks);
   const bool stored = queue.push_back(std::move(message));
   PENSTOCK_ASSERT(stored);
   const SendResult result = send(queue);
@@ -62,26 +58,25 @@ SendResult Connection::send_queued(Segment& message) {
 }
 
 void Connection::again() {
-  World& world = *worker_->world_;
-  Session& session = world.sessions[id_.index()];
-  session.readable = true;
-  world.mark_dirty(session, id_.index());
+  session_->readable = true;
+  mark_dirty();
 }
 
 void Connection::close() {
-  World& world = *worker_->world_;
-  world.sessions.machine(id_.index()).close(CloseReason::service, world.now);
-  world.mark_dirty(world.sessions[id_.index()], id_.index());
+  machine_->close(CloseReason::service, world_->now);
+  mark_dirty();
 }
 
-std::uint64_t& Connection::user_data() { return worker_->world_->sessions[id_.index()].user_data; }
-const net::Path& Connection::path() const { return worker_->world_->sessions[id_.index()].path; }
-std::uint32_t Connection::conv() const { return worker_->world_->sessions[id_.index()].conv; }
-std::uint32_t Connection::listener() const { return worker_->world_->sessions[id_.index()].listener; }
-bool Connection::proven() const { return worker_->world_->sessions[id_.index()].state != SessionState::unproven; }
+std::uint64_t& Connection::user_data() { return session_->user_data; }
+const net::Path& Connection::path() const { return session_->path; }
+std::uint32_t Connection::conv() const { return session_->conv; }
+std::uint32_t Connection::listener() const { return session_->listener; }
+bool Connection::proven() const { return session_->state != SessionState::unproven; }
 
 Connection Connections::get(SessionId id) {
-  return worker_.world_->sessions.find(id) != nullptr ? Connection(worker_, id) : Connection();
+  World& world = *worker_.world_;
+  Session* session = world.sessions.find(id);
+  return session != nullptr ? Connection(world, *session, world.sessions.machine(id.index()), id) : Connection();
 }
 
 std::optional<SessionId> Connections::open(const OpenRequest& request, Instant now) {

@@ -19,11 +19,16 @@
 namespace penstock {
 
 class Worker;
+struct World;
+struct Session;
+namespace kcp {
+class Session;
+}
 
 class Connection {
  public:
   // False when the id was stale; nothing else may be called then.
-  explicit operator bool() const { return worker_ != nullptr; }
+  explicit operator bool() const { return world_ != nullptr; }
   SessionId id() const { return id_; }
 
   // The next whole message, or in stream mode all bytes in order, when there is any.
@@ -50,8 +55,13 @@ class Connection {
   friend class Connections;
   SendResult send_queued(Segment& message);
   Connection() = default;
-  Connection(Worker& worker, SessionId id) : worker_(&worker), id_(id) {}
-  Worker* worker_ = nullptr;
+  Connection(World& world, Session& session, kcp::Session& machine, SessionId id)
+      : world_(&world), session_(&session), machine_(&machine), id_(id) {}
+  void mark_dirty();
+
+  World* world_ = nullptr;
+  Session* session_ = nullptr;  // sessions never move
+  kcp::Session* machine_ = nullptr;
   SessionId id_;
 };
 

@@ -99,7 +99,7 @@ bool send_sessions(World& world, Instant now) {
 
 // ARP, ND, ICMP, and datagrams whose next hop became known.
 bool send_control(World& world, Instant now) {
-  for (;;) {
+  while (world.stack.wants_transmit()) {
     if (std::ranges::any_of(world.batches, [](const TxBatch& batch) { return batch.full(); })) {
       bool room = true;
       for (TxBatch& batch : world.batches) {
@@ -115,6 +115,7 @@ bool send_control(World& world, Instant now) {
     world.batches[port].commit();
     world.worked = true;
   }
+  return true;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "engine/telling.hpp"
 
-#include <array>
+#include <span>
 
 namespace penstock {
 
@@ -10,9 +10,6 @@ namespace {
 // thirty times a look. So the longest turn, when a million sessions end together, stays below 200,000 instructions.
 constexpr std::uint32_t timer_budget = 512;
 constexpr std::uint32_t timer_fire_units = 8;
-// Events told to a service in one call.
-constexpr std::uint32_t events_max = 256;
-
 void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
   Session& session = world.sessions[place];
   kcp::Session& machine = world.sessions.machine(place);
@@ -25,29 +22,29 @@ void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
 // Gathers the events of one service and hands them over in bursts.
 class Teller {
  public:
-  Teller(Application& service, Connections& connections, Instant now)
-      : service_(service), connections_(connections), now_(now) {}
+  Teller(Application& service, Connections& connections, std::span<ConnectionEvent> events, Instant now)
+      : service_(service), connections_(connections), events_(events), now_(now) {}
   ~Teller() { flush(); }
   Teller(const Teller&) = delete;
   Teller& operator=(const Teller&) = delete;
 
   void tell(SessionId id, ConnectionEvent::Kind kind, CloseReason reason = CloseReason::service) {
-    if (count_ == events_max) flush();
+    if (count_ == events_.size()) flush();
     events_[count_++] = {.id = id, .kind = kind, .reason = reason};
   }
   void flush() {
     if (count_ == 0) return;
     const std::uint32_t count = count_;
     count_ = 0;
-    service_.on_events(connections_, std::span{events_}.first(count), now_);
+    service_.on_events(connections_, events_.first(count), now_);
   }
 
  private:
   Application& service_;
   Connections& connections_;
+  std::span<ConnectionEvent> events_;
   Instant now_;
   std::uint32_t count_ = 0;
-  std::array<ConnectionEvent, events_max> events_;
 };
 
 // Tells what happened to one session since it was last visited.
@@ -103,7 +100,8 @@ void tell_services(World& world, Connections& connections, Instant now) {
       world.worked = true;
       service.on_timeout(connections, now);
     }
-    Teller teller(service, connections, now);
+    if (world.dirty.count() == 0) continue;
+    Teller teller(service, connections, world.events, now);
     // The list may grow while a service works on other sessions; those were not visited and come last.
     for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {
       const std::uint32_t index = world.dirty[place];

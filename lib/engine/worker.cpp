@@ -15,8 +15,13 @@ namespace {
 // A gap this long between two turns was not ours: the CPU was taken away, or the machine slept.
 constexpr Duration stall_gap = Duration::ms(5);
 
-// Tells the stack of links that went up or down since the last turn.
+// How often the links are looked at: losing one takes longer.
+constexpr Duration link_interval = Duration::ms(1);
+
+// Tells the stack of links that went up or down since it last looked.
 void watch_links(World& world, Instant now) {
+  if (now < world.next_link_look) return;
+  world.next_link_look = now + link_interval;
   for (std::uint16_t port = 0; port < world.parts.ports.size(); ++port) {
     const bool up = world.parts.ports[port]->link_up();
     if (up == world.link_was_up[port]) continue;

@@ -129,14 +129,16 @@ struct alignas(cache_line_bytes) World {
   TimerWheel wheel;
   std::vector<FlowOwnership> ownership;  // by port
   DirtyList dirty;
-  Burst burst;                   // kept between turns, so that no turn has to make one
-  std::vector<TxBatch> batches;  // by port
-  std::span<bool> link_was_up;   // by port, as the stack was told last
-  Block* spare_head = nullptr;   // a block that a machine had no use for; taken before the pool is asked
+  Burst burst;                              // kept between turns, so that no turn has to make one
+  std::array<ConnectionEvent, 256> events;  // told to a service in one call; kept between turns as well
+  std::vector<TxBatch> batches;             // by port
+  std::span<bool> link_was_up;              // by port, as the stack was told last
+  Block* spare_head = nullptr;              // a block that a machine had no use for; taken before the pool is asked
 
   Instant now;  // of this turn
   Instant last_turn = Instant::never();
   Instant last_snapshot;
+  Instant next_link_look = Instant::at_us(0);
   std::uint64_t snapshots = 0;
   RateWindow rates;
   StatsSnapshot snapshot;         // filled in, then published

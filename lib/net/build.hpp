@@ -13,10 +13,11 @@
 
 namespace penstock::net {
 
+// What stands in the Ethernet header; it only refers to its parts.
 struct LinkHeader {
-  MacAddress destination;
-  MacAddress source;
-  TagStack tags;
+  const MacAddress& destination;
+  const MacAddress& source;
+  const TagStack& tags;
 };
 
 // The largest stack of headers that build_udp() writes: two tags, IPv6, UDP.

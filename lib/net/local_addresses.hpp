@@ -93,6 +93,7 @@ class LocalAddresses {
 
   // An address for which a frame is owed, or nothing; the same one until sent() or lost().
   const LocalAddress* next_owed() const;
+  bool owes() const { return owed_count_ != 0; }
   // The frame of next_owed() left, or could not be made and is tried again a second later.
   void sent(Instant now);
   void lost(Instant now);

@@ -89,6 +89,8 @@ class NeighborCache {
   // The question that is due, the same one until asked() says that it went out or could not be made.
   std::optional<Question> next_question() const;
   void asked(Instant now);
+  // A question is due, or a frame was released.
+  bool has_frames() const { return due_.first != none || released_.first != none; }
   // A frame whose neighbour became known, its destination MAC filled in; false when there is none.
   bool take_released(TxFrame& frame, std::uint16_t& interface);
 

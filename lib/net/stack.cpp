@@ -101,6 +101,10 @@ std::uint16_t Stack::payload_max(const Path& path) const {
   return static_cast<std::uint16_t>(mtu - headers);
 }
 
+bool Stack::wants_transmit() const {
+  return !impl_->answers.empty() || impl_->neighbors.has_frames() || impl_->addresses.owes();
+}
+
 bool Stack::poll_transmit(TxFrame& frame, std::uint16_t& port, Instant now) {
   return impl_->poll_transmit(frame, port, now);
 }

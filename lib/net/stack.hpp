@@ -105,6 +105,8 @@ class Stack {
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
   // The largest UDP payload that the interface of `path` carries without fragments.
   std::uint16_t payload_max(const Path& path) const;
+  // Whether poll_transmit() has anything to look at: most turns it has not.
+  bool wants_transmit() const;
   // Frames of the stack's own making, and datagrams whose next hop became known. False when there are none.
   bool poll_transmit(TxFrame& frame, std::uint16_t& port, Instant now);
 

@@ -96,10 +96,9 @@ TscLine TscClock::line() const {
   }
 }
 
-TscClock::Reading TscClock::read() const {
+Instant TscClock::now() const {
   const TscLine in_force = line();
-  const std::uint64_t ticks = __rdtsc();
-  return {in_force.at(ticks), ticks};
+  return in_force.at(__rdtsc());
 }
 
 std::uint64_t TscClock::now_ns() const { return line().ns_at(__rdtsc()); }

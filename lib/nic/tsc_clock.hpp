@@ -32,13 +32,7 @@ class TscClock {
   bool discipline();
   // The time by the published line. Any thread. A line published a moment too late may make it go back by a few µs, and
   // another core's counter may lag: read through a TscReader, which never goes back.
-  Instant now() const { return read().at; }
-  // The same with the counter's value that it was made of, for sums of cycles.
-  struct Reading {
-    Instant at;
-    std::uint64_t ticks;
-  };
-  Reading read() const;
+  Instant now() const;
   // The same in nanoseconds, for those who measure shorter times than a microsecond.
   std::uint64_t now_ns() const;
   // This clock for whoever may not know it; it must outlive the handle.
@@ -55,7 +49,9 @@ class TscClock {
  private:
   explicit TscClock(const TscFit& fit);
   void publish(const TscLine& line);
+  friend class TscReader;
   TscLine line() const;
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
   // Four places in turn: a reader that finds the version moved by less than three knows that its place was not rewritten,
   // so it never waits for a control thread that lost its CPU in the middle of publishing.
@@ -71,22 +67,28 @@ class TscClock {
   TscFit fit_;
 };
 
-// One core's view of the clock.
+// One core's view of the clock. It keeps the line in force and looks for a newer one each time.
 class TscReader {
  public:
-  explicit TscReader(const TscClock& clock) : clock_(&clock), last_(clock.read()) {}
+  explicit TscReader(const TscClock& clock) : clock_(&clock), version_(clock.version()), line_(clock.line()) { now(); }
   // Never earlier than what it returned before.
   Instant now() {
-    const TscClock::Reading reading = clock_->read();
-    last_ = {later(last_.at, reading.at), std::max(last_.ticks, reading.ticks)};
-    return last_.at;
+    if (const std::uint64_t version = clock_->version(); version != version_) [[unlikely]] {
+      version_ = version;
+      line_ = clock_->line();
+    }
+    ticks_ = std::max(ticks_, static_cast<std::uint64_t>(__builtin_ia32_rdtsc()));
+    return at_ = later(at_, line_.at(ticks_));
   }
   // The counter as now() read it last; it never goes back either.
-  std::uint64_t ticks() const { return last_.ticks; }
+  std::uint64_t ticks() const { return ticks_; }
 
  private:
   const TscClock* clock_;
-  TscClock::Reading last_;
+  std::uint64_t version_;
+  TscLine line_;
+  std::uint64_t ticks_ = 0;
+  Instant at_;
 };
 
 }  // namespace penstock::nic

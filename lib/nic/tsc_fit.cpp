@@ -23,20 +23,10 @@ double us_between(const TscSample& from, const TscSample& to) {
 
 std::uint64_t q16_of_ns(std::int64_t ns) { return static_cast<std::uint64_t>(static_cast<Wide>(ns) * 65'536 / 1'000); }
 
-// The line's microseconds at `tsc`, with 16 fraction bits.
-std::uint64_t q16_at(const TscLine& line, std::uint64_t tsc) {
-  if (tsc <= line.tsc0) return line.us0_q16;
-  return line.us0_q16 + static_cast<std::uint64_t>((Wide{tsc - line.tsc0} * line.rate_q48) >> 32);
-}
-
 }  // namespace
 
-Instant TscLine::at(std::uint64_t tsc) const {
-  return Instant::at_us(static_cast<std::int64_t>(q16_at(*this, tsc) >> 16));
-}
-
 std::uint64_t TscLine::ns_at(std::uint64_t tsc) const {
-  const std::uint64_t us_q16 = q16_at(*this, tsc);
+  const std::uint64_t us_q16 = q16_at(tsc);
   // Apart, as the product of both together would not fit.
   return (us_q16 >> 16) * 1'000 + (((us_q16 & 0xffff) * 1'000) >> 16);
 }
@@ -80,7 +70,7 @@ bool TscFit::add(const TscSample& sample) {
     next_anchor_ = sample;
   }
 
-  const std::uint64_t now_q16 = q16_at(line_, sample.tsc);
+  const std::uint64_t now_q16 = line_.q16_at(sample.tsc);
   const auto ahead_q16 = static_cast<std::int64_t>(now_q16 - q16_of_ns(sample.raw_ns));
   offset_us_ = static_cast<double>(ahead_q16) / 65'536.0;
   const double slew_ppm = std::clamp(-offset_us_ / slew_horizon_us * 1e6, -slew_ppm_max, slew_ppm_max);

@@ -26,9 +26,15 @@ struct TscLine {
   std::uint64_t us0_q16 = 0;
   std::uint64_t rate_q48 = 0;  // microseconds a tick
   // For ticks before tsc0 (another core's counter may lag by a little) the line stands at us0.
-  Instant at(std::uint64_t tsc) const;
+  Instant at(std::uint64_t tsc) const { return Instant::at_us(static_cast<std::int64_t>(q16_at(tsc) >> 16)); }
   // The same in nanoseconds.
   std::uint64_t ns_at(std::uint64_t tsc) const;
+  // The same in microseconds with 16 fraction bits.
+  std::uint64_t q16_at(std::uint64_t tsc) const {
+    __extension__ using Wide = unsigned __int128;
+    if (tsc <= tsc0) return us0_q16;
+    return us0_q16 + static_cast<std::uint64_t>((Wide{tsc - tsc0} * rate_q48) >> 32);
+  }
 };
 
 class TscFit {

@@ -1,6 +1,7 @@
 #include "session/listener.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -92,7 +93,10 @@ Listener* ListenerTable::find_place(const net::Endpoint& local) {
     const auto found = std::ranges::lower_bound(places_, sought);
     if (found == places_.end()) return nullptr;
     if (found->port == sought.port && found->any_address == sought.any_address && found->address == sought.address) {
+      // Those of one address stand before the one of all.
+      const bool alone = found == places_.begin() || std::prev(found)->port != found->port;
       recent_local_ = local;
+      recent_takes_all_ = found->any_address && alone;
       return recent_ = &listeners_[found->listener];
     }
   }

@@ -102,7 +102,7 @@ class ListenerTable {
   // there is none (udp_no_listener).
   Listener* find(const net::Endpoint& local) {
     // A burst mostly goes to one listener.
-    if (recent_ != nullptr && recent_local_ == local) return recent_;
+    if (recent_local_.port == local.port && (recent_takes_all_ || recent_local_ == local)) return recent_;
     return find_place(local);
   }
   Listener& operator[](std::uint16_t index) { return listeners_[index]; }
@@ -122,9 +122,10 @@ class ListenerTable {
   Listener* find_place(const net::Endpoint& local);
 
   std::span<Listener> listeners_;
-  std::span<Place> places_;     // sorted
-  net::Endpoint recent_local_;  // where the last datagram went …
-  Listener* recent_ = nullptr;  // … and its listener
+  std::span<Place> places_;        // sorted
+  net::Endpoint recent_local_;     // where the last datagram went; port 0 before the first …
+  Listener* recent_ = nullptr;     // … and its listener …
+  bool recent_takes_all_ = false;  // … which is the only one of its port, whatever the address
 };
 
 }  // namespace penstock

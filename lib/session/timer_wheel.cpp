@@ -86,6 +86,7 @@ TimerWheel::Next TimerWheel::next() const {
 
 std::uint32_t TimerWheel::next_slot(std::uint64_t target) {
   const Next due = next();
+  quiet_until_ = due.slot == none ? tick_max + 1 : due.at;
   if (due.slot == none || due.at > target) {
     present_ = target;
     return none;
@@ -104,6 +105,8 @@ std::uint32_t TimerWheel::slot_of(std::uint64_t at) const {
 
 void TimerWheel::put(std::uint32_t entry, std::uint64_t at) {
   const std::uint32_t slot_index = slot_of(at);
+  const std::uint32_t shift = slot_index / slots_per_level * level_bits;
+  quiet_until_ = std::min(quiet_until_, at >> shift << shift);
   Slot& slot = slots_[slot_index];
   const std::uint32_t place = slot.count % entries_per_chunk;
   if (place == 0) {

@@ -123,7 +123,8 @@ class TimerWheel {
   std::span<Chunk> chunks_;
   std::array<std::array<std::uint64_t, 4>, levels> used_{};  // one bit a slot: it holds an entry
   std::uint64_t present_;                                    // all earlier ticks have been looked at
-  std::uint64_t advanced_to_;  // tick of the last advance; beyond present_ when its budget ran out
+  std::uint64_t advanced_to_;      // tick of the last advance; beyond present_ when its budget ran out
+  std::uint64_t quiet_until_ = 0;  // no slot comes up before this tick
   std::uint32_t count_ = 0;
   std::uint32_t chunks_used_ = 0;
   std::uint32_t chunks_touched_ = 0;  // chunks at and beyond this index were never used
@@ -134,13 +135,22 @@ template <class DeadlineOf, class Fire>
 std::uint32_t TimerWheel::advance(Instant now, std::uint32_t budget, DeadlineOf&& deadline_of, Fire&& fire,
                                   std::uint32_t fire_units) {
   advanced_to_ = std::max(advanced_to_, tick_before(now));
+  // Most turns have nothing to fire.
+  if (advanced_to_ < quiet_until_) {
+    present_ = advanced_to_;
+    return 0;
+  }
   std::uint32_t looked_at = 0;
-  std::uint32_t last_slot = none;
+  std::uint32_t slot = none;
   while (looked_at < budget) {
-    const std::uint32_t slot = next_slot(advanced_to_);
-    if (slot == none) break;
-    if (slot != last_slot || filled(slots_[slot]) == entries_per_chunk) prefetch_head(slot);
-    last_slot = slot;
+    // A slot is emptied before the next one is looked for: what fires or moves on goes to later ones.
+    if (slot == none || slots_[slot].count == 0) {
+      slot = next_slot(advanced_to_);
+      if (slot == none) break;
+      prefetch_head(slot);
+    } else if (filled(slots_[slot]) == entries_per_chunk) {
+      prefetch_head(slot);
+    }
     const std::uint32_t entry = take_last(slot);
     ++looked_at;
     const std::uint32_t index = entry >> 1;
