@@ -40,9 +40,9 @@ struct TimerPlaces {
 
 struct alignas(cache_line_bytes) Session {
   // --- look-up and intake
-  net::Path path;                  // where datagrams go; a proven new path replaces it (roaming)
-  std::uint32_t conv = 0;          // conversation id on the wire, whatever the key mode
-  std::uint32_t generation = 1;    // of this place, 1 … 2^24 − 1; counted by SessionTable only
+  net::Path path;                // where datagrams go; a proven new path replaces it (roaming)
+  std::uint32_t conv = 0;        // conversation id on the wire, whatever the key mode; of a free place: SessionTable's
+  std::uint32_t generation = 1;  // of this place, 1 … 2^24 − 1; counted by SessionTable only
   std::uint32_t credit_bytes = 0;  // bytes in − bytes out while unproven; stops at 2^32 − 1
   std::uint16_t listener = 0;      // index into the ListenerTable
   SessionState state = SessionState::free;

@@ -60,9 +60,12 @@ class SessionRecords {
   std::uint32_t capacity() const { return static_cast<std::uint32_t>(records_.size()); }
 
  private:
+  // A free place's conv holds the next free place, or `none`: the record is written to anyway when it is taken or given.
+  Index& next_free(Index index) { return records_[index].conv; }
+
   std::span<Session> records_;
-  std::span<Index> free_;  // stack of free places, the next to take on top
-  std::uint32_t free_count_ = 0;
+  Index free_;  // the next to take
+  std::uint32_t free_count_;
   std::uint8_t worker_;
 };
 
