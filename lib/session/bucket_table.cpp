@@ -9,7 +9,8 @@ namespace penstock {
 
 BucketTable::BucketTable(Arena& arena, std::uint32_t capacity)
     : buckets_(arena.make<Bucket>(buckets_for(capacity))),
-      bucket_mask_(buckets_for(capacity) - 1),
+      bucket_count_(buckets_.size()),
+      block_mask_(std::min(buckets_for(capacity), block_buckets_max) - 1),
       capacity_(capacity) {
   PENSTOCK_ASSERT(capacity > 0);
   PENSTOCK_ASSERT(buckets_.size() <= buckets_max);
@@ -17,10 +18,11 @@ BucketTable::BucketTable(Arena& arena, std::uint32_t capacity)
 
 std::size_t BucketTable::cost(std::uint32_t capacity) { return Arena::cost<Bucket>(buckets_for(capacity)); }
 
-// Capacity ÷ (4 slots × 0.8) buckets, up to a power of two.
+// Capacity ÷ (4 slots × 0.8) buckets: up to a power of two in a table of one block, else up to whole blocks.
 std::uint32_t BucketTable::buckets_for(std::uint32_t capacity) {
-  const std::uint64_t needed = (std::uint64_t{capacity} * 5 + 15) / 16;
-  return static_cast<std::uint32_t>(std::bit_ceil(std::max<std::uint64_t>(needed, buckets_min)));
+  const std::uint64_t needed = std::max<std::uint64_t>((std::uint64_t{capacity} * 5 + 15) / 16, buckets_min);
+  if (needed <= block_buckets_max) return static_cast<std::uint32_t>(std::bit_ceil(needed));
+  return static_cast<std::uint32_t>((needed + block_buckets_max - 1) / block_buckets_max * block_buckets_max);
 }
 
 bool BucketTable::insert(std::uint64_t hash, std::uint64_t value) {
