@@ -79,6 +79,7 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
   memory("timer wheel", 1, TimerWheel::cost(node.sessions_max));
   memory("list of sessions to visit", sessions, sizeof(std::uint32_t));
   memory("prefix quotas", 1, PrefixQuota::cost(World::quota_places(node)));
+  memory("closed conversations in quarantine", 1, Quarantine::cost(World::quarantine_places(node)));
   for (int i = 0; i < 3; ++i) {
     memory(fmt::format("kept payload, {} B blocks", SmallBlocks::class_bytes[i]), node.memory.small_blocks.blocks[i],
            SmallBlocks::class_bytes[i] + sizeof(Block));
@@ -90,7 +91,7 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
   std::uint64_t named = 0;
   for (const CapacityTerm& term : sum.memory) named += term.total();
   const std::uint64_t arena = Worker::arena_bytes(node);
-  if (arena > named) memory("quarantine, listeners and alignment", 1, arena - named);
+  if (arena > named) memory("listeners and alignment", 1, arena - named);
   sum.worker_bytes = sum.blocks * block + std::max(arena, named);
   sum.node_bytes = sum.worker_bytes * node.workers;
   return sum;

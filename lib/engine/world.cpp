@@ -7,8 +7,6 @@ namespace penstock {
 namespace {
 
 // A conversation that closed leaves one entry; more than this many a quarantine time leave early, oldest first.
-std::uint32_t quarantine_places(const NodeConfig& node) { return std::clamp(node.sessions_max, 256u, 1u << 20); }
-
 std::vector<ListenerConfig> admissions(const NodeConfig& node) {
   std::vector<ListenerConfig> configs;
   for (const ListenerSetup& setup : node.listeners) configs.push_back(setup.admission);
@@ -80,6 +78,8 @@ std::uint32_t World::quota_places(const NodeConfig& node) {
       std::ranges::any_of(node.listeners, [](const ListenerSetup& setup) { return setup.admission.bounds_prefixes(); });
   return bounded ? node.sessions_max : 1;
 }
+
+std::uint32_t World::quarantine_places(const NodeConfig& node) { return std::clamp(node.sessions_max, 256u, 1u << 20); }
 
 std::size_t World::arena_bytes(const NodeConfig& node) {
   const std::size_t ports = node.stack.ports.size();

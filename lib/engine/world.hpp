@@ -85,6 +85,8 @@ struct alignas(cache_line_bytes) World {
   static std::size_t arena_bytes(const NodeConfig& node);
   // Prefixes that may have to be told apart: none where no listener bounds them.
   static std::uint32_t quota_places(const NodeConfig& node);
+  // Closed conversations that are remembered: all that there can be, up to a million.
+  static std::uint32_t quarantine_places(const NodeConfig& node);
 
   // Puts an open session on the list of this turn's sessions to tell about and to send for.
   void mark_dirty(Session& session, std::uint32_t place) {
