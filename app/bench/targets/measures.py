@@ -168,20 +168,28 @@ def t4(bench):
     yield from counted(bench, ["T4", "--rivals"])
 
 
+def held(bench, sessions):
+    """An idle run of so many sessions, with what penstock held meanwhile."""
+    with Pair(bench.build, sessions=sessions) as pair:
+        return pair.load("--shape idle --check-all --connect-rate 1000000", seconds=HOLD_S, warmup_s=0, during=memory_bytes,
+                         connect_s=sessions / 50_000)
+
+
 def t5(bench):
     """Bytes of an idle session, weighed, and ten million of them held."""
-    with Pair(bench.build, sessions=1000, hugepages_mb=2048) as pair:
-        empty = memory_bytes(pair.server.pid)
+    # From this count on, the memory for sessions that are busy is the same (busy_max in lib/engine/capacity.cpp), and so is
+    # the driver's, as both are connected: what is more is of idle sessions.
+    base = 4096
+    empty = held(bench, base)["during"]
     for sessions in (1_000_000, 10_000_000):
         if sessions > bench.sessions_max:
             continue
-        with Pair(bench.build, sessions=sessions) as pair:
-            run = pair.load("--shape idle --check-all --connect-rate 1000000", seconds=HOLD_S, warmup_s=0,
-                            during=memory_bytes, connect_s=sessions / 50_000)
-        value = (run["during"] - empty) / sessions
-        yield Line("T5", f"bytes of an idle session, {sessions:,} held", value, "B", "≤ 384 B", value <= 384,
+        run = held(bench, sessions)
+        value = (run["during"] - empty) / (sessions - base)
+        yield Line("T5", f"bytes of an idle session, {sessions:,} held, above {base:,}", value, "B", "≤ 384 B", value <= 384,
                    extra={"connected": run["connected"], "checked": run["checked"],
-                          "connects_per_s": run["connects_per_s"], "held_gib": run["during"] / (1 << 30)})
+                          "connects_per_s": run["connects_per_s"], "held_gib": run["during"] / (1 << 30),
+                          "all_bytes_by_sessions": run["during"] / sessions})
 
 
 def t6(bench):
