@@ -45,6 +45,8 @@ constexpr std::array worker_fields = {
     Field{"sessions_unproven", &WorkerStats::sessions_unproven_now},
     Field{"credit_waits", &WorkerStats::credit_waits},
     Field{"timers_fired", &WorkerStats::timers_fired},
+    Field{"overload_windows", &WorkerStats::overload_windows},
+    Field{"overload_level", &WorkerStats::overload_level_now},
     Field{"mails", &WorkerStats::mails},
     Field{"busy_percent", &WorkerStats::busy_percent_now},
     Field{"rx_packets_per_s", &WorkerStats::rx_packets_per_s_now},

@@ -70,7 +70,9 @@ std::optional<SessionId> admit(World& world, Listener& listener, net::Packet& pa
   if (world.draining) why = net::DropReason::session_draining;
   else if (world.quarantine.contains(hash(late, world.parts.key), now)) why = net::DropReason::session_quarantined;
   else if (may_open(packet.payload.bytes(), conv)) {
-    if (const auto id = world.open_session(listener, packet.path, conv, kcp::Opening::by_peer, now, why)) return id;
+    if (world.overload.sheds_newcomer(now)) why = net::DropReason::shed_newcomer;
+    else if (const auto id = world.open_session(listener, packet.path, conv, kcp::Opening::by_peer, now, why))
+      return id;
   }
   world.drops.count(why);
   return std::nullopt;

@@ -1,7 +1,7 @@
 // Admission: what becomes of a datagram that no session here knows.
 //
 // It goes to the worker that owns its flow, or opens a session, or is dropped. Drop reasons of this stage: handoff_full,
-// session_draining, session_quarantined, session_not_opening, listener_full, listener_half_open_full,
+// session_draining, session_quarantined, session_not_opening, shed_newcomer, listener_full, listener_half_open_full,
 // listener_prefix_full, session_table_full, flow_table_full.
 #pragma once
 

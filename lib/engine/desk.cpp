@@ -134,6 +134,8 @@ void fill_snapshot(const World& world, StatsSnapshot& into, Instant now) {
   into.worker = world.stats;
   into.worker.sessions_now = world.sessions.count();
   into.worker.sessions_unproven_now = 0;
+  into.worker.overload_windows = world.overload.crowded_windows();
+  into.worker.overload_level_now = static_cast<std::uint64_t>(world.overload.level());
   into.machine = machine_stats(world.machine_counters);
   into.levels = level_stats(world);
   for (std::size_t i = 0; i < net::drop_reason_count; ++i)

@@ -64,6 +64,16 @@ bool is_settled(Session& session, const kcp::Session& machine, Instant now) {
   return true;
 }
 
+// An unproven peer's datagram that cannot be its proof, in a burst that has no room for such.
+bool is_shed(World& world, const Session& session, const net::Packet& packet, Instant now) {
+  if (world.overload.level() == Overload::Level::calm) return false;
+  kcp::SegmentReader reader(packet.payload.bytes());
+  while (reader.next()) {
+    if (reader.header().command == kcp::Command::ack) return false;
+  }
+  return world.overload.sheds_unproven(now - session.last_heard, now);
+}
+
 // Gives one datagram to its session's machine. `fresh` when the session was opened by it.
 void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
   Session& session = world.sessions[id.index()];
@@ -73,7 +83,16 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
     return;
   }
   session.path.next_hop_hint = packet.path.next_hop_hint != 0 ? packet.path.next_hop_hint : session.path.next_hop_hint;
-  if (session.state == SessionState::unproven) session.add_credit(packet.payload.length());
+  if (session.state == SessionState::proven) {
+    world.overload.on_proven();
+  } else {
+    if (!fresh && is_shed(world, session, packet, now)) {
+      world.drops.count(net::DropReason::shed_unproven);
+      packet.payload.reset();
+      return;
+    }
+    session.add_credit(packet.payload.length());
+  }
   if (scarce) packet.payload = world.small_blocks.compact(std::move(packet.payload), true);
   kcp::Session& machine = world.sessions.machine(id.index());
   const std::uint64_t stored_before = world.machine_counters.segments_received;
@@ -145,7 +164,10 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Instant now) {
   }
   // What was dropped was work as well, and more may wait behind it.
   if (count + dropped > 0) world.worked = true;
-  if (count > 0) world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
+  if (count > 0) {
+    world.overload.on_burst(count == world.config.burst);
+    world.histograms[static_cast<std::size_t>(HistogramId::burst_packets)].record(count);
+  }
   if (burst.count > 0) take_burst(world, burst, now);
   return count;
 }
@@ -183,7 +205,9 @@ void take_from_workers(World& world, Instant now) {
       packet.payload = Segment::adopt(record.block, record.offset, record.length);
       packet.has_rss_hash = false;
     }
-    if (burst.count > 0) take_burst(world, burst, now);
+    if (burst.count == 0) continue;
+    world.overload.on_burst(burst.count == world.config.burst);
+    take_burst(world, burst, now);
   }
   world.news_worker = (world.news_worker + 1) % workers;
 }

@@ -1,7 +1,7 @@
 // Intake: the receive half of a turn, from the ports' queues and the hand-off rings into the machines.
 //
 // A burst visits one stage at a time: stack, listener and key, flow look-up, machine. Drop reasons of this stage:
-// udp_no_listener (through the stack), kcp_too_short, path_unproven, the machine's refusals, and those of admission.
+// udp_no_listener (through the stack), kcp_too_short, path_unproven, shed_unproven, the machine's refusals, and those of admission.
 #pragma once
 
 #include <span>

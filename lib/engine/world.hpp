@@ -17,6 +17,7 @@
 #include "base/rng.hpp"
 #include "engine/application.hpp"
 #include "engine/node_config.hpp"
+#include "engine/overload.hpp"
 #include "engine/stats.hpp"
 #include "engine/tx_batch.hpp"
 #include "engine/worker.hpp"
@@ -113,6 +114,7 @@ struct alignas(cache_line_bytes) World {
 
   net::DropCounters drops;
   WorkerStats stats;
+  Overload overload;  // whether newcomers must stand back
   kcp::Counters machine_counters;
   std::array<Histogram, histogram_names.size()> histograms;
 

@@ -379,6 +379,8 @@ constexpr std::array elsewhere = {
     Elsewhere{DropReason::rx_multi_segment, "tests/dpdk/rx_frame_test.cpp"},
     Elsewhere{DropReason::rx_copy_no_block, "tests/dpdk/rx_frame_test.cpp"},
     Elsewhere{DropReason::tx_refused, "tests/dpdk/dpdk_port_send_test.cpp"},
+    Elsewhere{DropReason::shed_unproven, "tests/unit/engine/overload_test.cpp"},
+    Elsewhere{DropReason::shed_newcomer, "tests/unit/engine/overload_test.cpp"},
     Elsewhere{DropReason::flow_table_full, "tests/unit/engine/admission_test.cpp"},
     Elsewhere{DropReason::neighbor_pending_full, "tests/unit/net/stack_egress_test.cpp"},
     Elsewhere{DropReason::neighbor_unresolved, "tests/unit/net/stack_egress_test.cpp"},

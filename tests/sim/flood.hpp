@@ -1,0 +1,58 @@
+// Flood: prepared frames that are sent again and again at a steady rate, whatever becomes of them: what a hostile sender
+// does who listens to nothing.
+//
+// Frames are made once, at construction. Each kind is worth less to a server than the ones behind it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "net/address.hpp"
+#include "sim/frames.hpp"
+
+namespace penstock::sim {
+
+enum class FloodKind : std::uint8_t {
+  none,
+  invalid,    // the UDP checksum is wrong
+  unknown,    // of conversations whose beginning the server never saw
+  unproven,   // more and more data of sessions that it opens and never proves
+  newcomers,  // each begins a session
+  mixed,      // one of each in turn
+};
+std::string_view name_of(FloodKind kind);
+
+class Flood {
+ public:
+  struct Way {
+    net::MacAddress source_mac;
+    net::MacAddress destination_mac;
+    net::Endpoint server;
+  };
+
+  // `per_second` frames from `begin` on; 0: none.
+  Flood(FloodKind kind, std::uint64_t per_second, const Way& way, Instant begin);
+
+  // When the next frame is on the wire, in nanoseconds of virtual time.
+  std::uint64_t next_ns() const { return next_ns_; }
+  // That frame; its bytes stay where they are.
+  std::span<const std::uint8_t> take();
+  std::uint64_t sent() const { return sent_; }
+
+  // Of the kind `newcomers`: as many sessions as one flood can open.
+  static constexpr std::uint32_t newcomers_max = 16'384;
+
+ private:
+  void prepare(FloodKind kind, const Way& way);
+
+  std::vector<Bytes> frames_;
+  std::vector<std::uint32_t> order_;  // of frames_, in which they are sent, from its beginning again when it is over
+  std::uint64_t interval_ns_;
+  std::uint64_t next_ns_;
+  std::uint64_t sent_ = 0;
+};
+
+}  // namespace penstock::sim
