@@ -172,6 +172,35 @@ TEST_CASE("a mass connect beside a half-busy server gets through and harms nobod
   CHECK(refused > 0);
 }
 
+TEST_CASE("a pool that runs dry under load recovers when it is given back, and leaks nothing", "[overload]") {
+  OverloadPlan plan;
+  plan.clients = {closed_loop(full_depth)};
+  plan.clients[0].seconds = 3;
+  OverloadWorld world(plan);
+  const Instant dry = Instant::at_us(3'000'000), whole_again = dry + Duration::ms(500);
+  const std::uint32_t all = world.server_pool().capacity();
+  std::uint64_t waits = 0, answered_dry = 0, answered_before = 0, answered_after = 0;
+  world.watch = [&](const World& server, Instant now) {
+    const std::uint64_t answered = server.machine_counters.messages_sent;
+    if (now < dry) {
+      answered_before = answered;
+    } else if (now < whole_again) {
+      world.server_pool().keep_back(all);
+      answered_dry = answered;
+    } else {
+      world.server_pool().keep_back(0);
+      answered_after = answered;
+    }
+    waits = server.stats.tx_no_block;
+  };
+  // Half a second without a buffer, and then as many answers as ever.
+  CHECK(share_of_peak(world, plan) > 0.75);
+  CHECK(waits + world.server_pool().refused() > 0);
+  CHECK(answered_dry - answered_before <= full_depth);
+  CHECK(answered_after > answered_dry + 20'000);
+  CHECK(world.server_pool().available() == all);
+}
+
 TEST_CASE("the same overload twice is the same to the microsecond", "[overload]") {
   const auto trace = [] {
     const OverloadPlan plan = flooded(FloodKind::mixed, 5, 7);

@@ -286,6 +286,8 @@ std::string OverloadWorld::failure(std::size_t client) const { return results(cl
 
 const World& OverloadWorld::server() const { return hosts_[0]->worker->world(); }
 
+HeapPool& OverloadWorld::server_pool() { return hosts_[0]->pool; }
+
 std::uint64_t OverloadWorld::lost_at_the_ring() const { return hosts_[0]->port.lost_at_the_ring; }
 
 }  // namespace penstock::sim

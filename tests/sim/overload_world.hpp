@@ -93,6 +93,8 @@ class OverloadWorld {
   // What is wrong with a client's run, or nothing.
   std::string failure(std::size_t client = 0) const;
   const World& server() const;
+  // Of the server: what it receives and sends comes from it.
+  HeapPool& server_pool();
   std::uint64_t drops(net::DropReason reason) const { return server().drops.of(reason); }
   std::uint64_t lost_at_the_ring() const;
   std::uint64_t flood_frames() const { return flood_.sent(); }
