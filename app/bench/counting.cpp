@@ -59,7 +59,9 @@ std::string text_of(const fs::path& path) {
                                     self.c_str(),
                                     "--counted",
                                     name.c_str()};
+  const std::string idle_sessions = std::to_string(scale.idle_sessions);
   if (scale.quick) words.push_back("--quick");
+  if (scale.idle_sessions != 0) words.insert(words.end(), {"--idle-sessions", idle_sessions.c_str()});
   words.push_back(nullptr);
   const bool redirected = std::freopen((folder / "readings").c_str(), "w", stdout) != nullptr &&
                           std::freopen((folder / "errors").c_str(), "w", stderr) != nullptr;

@@ -41,7 +41,8 @@ void idle(ServerRig& rig, Meter& meter, Instant first_expiry, std::string_view l
 }  // namespace
 
 void run_idle(Meter& meter, const Scale& scale) {
-  for (const std::uint32_t sessions : {few, scale.quick ? many_quick : many}) {
+  const std::uint32_t by_default = scale.quick ? many_quick : many;
+  for (const std::uint32_t sessions : {few, scale.idle_sessions != 0 ? scale.idle_sessions : by_default}) {
     const bool is_few = sessions == few;
     meter.prepare();
     ServerRig rig(sessions);

@@ -162,6 +162,8 @@ int main(int argc, char** argv) {
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
   app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");
   app.add_flag("--quick", request.scale.quick, "fewer sessions, where that does not change the work for each");
+  app.add_option("--idle-sessions", request.scale.idle_sessions, "sessions of the part 'idle' (1048576)")
+      ->check(CLI::Range(2048, 16'777'216));
   app.add_flag("--no-clock", no_clock, "instructions only");
   app.add_flag("--no-count", no_count, "nanoseconds only");
   app.add_option("--repeats", request.repeats, "readings by the clock, of which the median counts")

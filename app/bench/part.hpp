@@ -15,7 +15,8 @@
 namespace penstock::bench {
 
 struct Scale {
-  bool quick = false;  // what a test has time for: fewer sessions, the same work for each
+  bool quick = false;               // what a test has time for: fewer sessions, the same work for each
+  std::uint32_t idle_sessions = 0;  // of the part `idle`; 0: its own number
 };
 
 struct Part {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scaling.py - `penstock-bench scaling`: rate, latency and memory at 1 k to 10 M sessions, Penstock and ikcp.
+"""scaling.py - `penstock-bench scaling`: rate, latency, memory and the cost of idling at 1 k to 10 M sessions.
 
 Writes a JSON object to standard output, a row a number of sessions, which plot.py turns into a picture:
 
@@ -22,6 +22,7 @@ from pair import Pair  # noqa: E402
 from processes import MeasureError, REPO, memory_bytes, on_signal  # noqa: E402
 
 SESSIONS = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
+IDLE_SESSIONS_MIN = 10_000        # what fewer cost is lost in what a turn costs anyway
 IKCP_SESSIONS_MAX = 1_000_000     # 4.6 GB
 IN_FLIGHT = 4096
 
@@ -41,6 +42,17 @@ def penstock(build, sessions):
             "disturbed": found["disturbed"]}
 
 
+def idle(build, sessions):
+    """Instructions of an idle session a second, and of the longest turn while all of them run out of time at once."""
+    words = ["idle", "--no-clock", "--json", "--idle-sessions", sessions]
+    done = subprocess.run([str(word) for word in (build / "app/bench/penstock-bench", *words)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise MeasureError(done.stderr.strip())
+    found = {line.get("name"): line for line in map(json.loads, done.stdout.splitlines()[1:])}
+    return {"idle_instructions_per_s": found["idle-session"]["value"], "longest_turn": found["longest-turn"]["value"]}
+
+
 def ikcp(build, sessions):
     """The better of its timers and of 64 and 4,096 in flight."""
     found = max((quiet(lambda d=depth: rivals.best_ikcp(build, sessions, d), 1, 1)[0] for depth in (64, IN_FLIGHT)
@@ -52,6 +64,7 @@ def ikcp(build, sessions):
 def main():
     parser = argparse.ArgumentParser(prog="penstock-bench scaling", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, default=REPO / "build", help=argparse.SUPPRESS)
+    parser.add_argument("--sessions-min", type=int, default=SESSIONS[0], metavar="N", help="the first row (1000)")
     parser.add_argument("--sessions-max", type=int, default=SESSIONS[-1], metavar="N", help="the last row (10000000)")
     options = parser.parse_args()
     machine = subprocess.run([str(options.build / "app/bench/penstock-bench"), "machine", "--json"],
@@ -59,9 +72,11 @@ def main():
     rivals.prepare_ikcp(options.build)
     rows = []
     for sessions in SESSIONS:
-        if sessions > options.sessions_max:
-            break
+        if not options.sessions_min <= sessions <= options.sessions_max:
+            continue
         row = {"sessions": sessions, "penstock": penstock(options.build, sessions)}
+        if sessions >= IDLE_SESSIONS_MIN:
+            row["penstock"].update(idle(options.build, sessions))
         if sessions <= IKCP_SESSIONS_MAX:
             row["ikcp"] = ikcp(options.build, sessions)
         rows.append(row)
