@@ -21,7 +21,8 @@ Block* take_head(World& world) {
 // One datagram of a session, from its machine to its port's batch.
 Sent send_one(World& world, Session& session, kcp::Session& machine, Instant now) {
   TxBatch& batch = world.batches[world.port_of(session.path)];
-  if (batch.full() && !batch.flush(world.stats, world.drops, now) && batch.full()) return Sent::no_room;
+  if (batch.full()) batch.flush(world.stats, world.drops, now);
+  if (batch.full()) return Sent::no_room;
   Block* head = take_head(world);
   if (head == nullptr) {
     ++world.stats.tx_no_block;
@@ -71,26 +72,37 @@ bool is_untold(const Session& session, const kcp::Session& machine) {
   return !session.announced || session.readable || machine.has_event();
 }
 
+// Sends what a session has and arms its timer. True when nothing is left to send or to tell.
+bool visit(World& world, Session& session, std::uint32_t place, Instant now) {
+  kcp::Session& machine = world.sessions.machine(place);
+  const Sent sent = send_session(world, session, machine, now);
+  settle(world, session, machine, place, now);
+  return sent == Sent::nothing_left && !is_untold(session, machine);
+}
+
 // Visits each dirty session once and keeps those with work left on the list.
 bool send_sessions(World& world, Instant now) {
   std::uint32_t kept = 0;
   bool all = true;
+  // Where there is but one way out and it is shut, the others need not be asked.
+  bool shut = false;
   // Retiring and sending add nothing to the list, so its length stands.
   const std::uint32_t count = world.dirty.count();
   for (std::uint32_t place = 0; place < count; ++place) {
     const std::uint32_t index = world.dirty[place];
+    world.prefetch_dirty(place);
     Session& session = world.sessions[index];
-    session.in_dirty_list = false;
     if (session.over) {
+      session.in_dirty_list = false;
       world.retire_session(world.sessions.id_of(index), now);
       continue;
     }
-    kcp::Session& machine = world.sessions.machine(index);
-    const Sent sent = send_session(world, session, machine, now);
-    settle(world, session, machine, index, now);
-    if (sent == Sent::nothing_left && !is_untold(session, machine)) continue;
+    if (!shut && visit(world, session, index, now)) {
+      session.in_dirty_list = false;
+      continue;
+    }
+    shut = world.batches.size() == 1 && world.batches.front().blocked();
     all = false;
-    session.in_dirty_list = true;
     world.dirty.put(kept++, index);
   }
   world.dirty.truncate(kept);
@@ -121,6 +133,7 @@ bool send_control(World& world, Instant now) {
 }  // namespace
 
 bool send_all(World& world, Instant now) {
+  for (TxBatch& batch : world.batches) batch.begin_turn();
   bool all = send_sessions(world, now);
   all = send_control(world, now) && all;
   for (TxBatch& batch : world.batches) all = batch.flush(world.stats, world.drops, now) && all;

@@ -8,8 +8,6 @@ namespace {
 
 // Bursts that a draining receive takes of one queue at the most: a queue's whole ring, so that a flood cannot hold it.
 constexpr std::uint32_t drain_bursts_max = 64;
-// Lines of a machine that taking in a datagram touches first.
-constexpr std::uint32_t machine_lines = 3;
 
 static_assert(static_cast<int>(net::DropReason::kcp_closed) - static_cast<int>(net::DropReason::kcp_too_short) ==
               static_cast<int>(kcp::Refusal::closed) - static_cast<int>(kcp::Refusal::too_short));
@@ -118,6 +116,9 @@ void take_burst(World& world, Burst& burst, Instant now) {
   world.flows.find_bulk(hashes, candidates);
   for (const SessionId id : candidates) {
     if (id.is_valid()) world.sessions.prefetch(id, machine_lines);
+  }
+  for (const SessionId id : candidates) {
+    if (id.is_valid() && world.sessions.is_open(id.index())) world.sessions.machine(id.index()).prefetch_sent();
   }
   const bool scarce = world.parts.blocks.available() < world.parts.blocks.capacity() / scarce_share;
   for (std::uint32_t i = 0; i < burst.count; ++i) {

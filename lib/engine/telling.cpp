@@ -105,6 +105,7 @@ void tell_services(World& world, Connections& connections, Instant now) {
     // The list may grow while a service works on other sessions; those were not visited and come last.
     for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {
       const std::uint32_t index = world.dirty[place];
+      world.prefetch_dirty(place);
       Session& session = world.sessions[index];
       if (world.config.listeners[session.listener].service != number) continue;
       tell_session(world, session, world.sessions.id_of(index), teller);

@@ -7,6 +7,7 @@ namespace penstock {
 
 bool TxBatch::flush(WorkerStats& stats, net::DropCounters& drops, Instant now) {
   if (count_ == 0) return true;
+  if (refused_) return false;
   if (!port_->link_up()) {
     drop_all(net::DropReason::tx_link_down, drops);
     return true;
@@ -24,6 +25,7 @@ bool TxBatch::flush(WorkerStats& stats, net::DropCounters& drops, Instant now) {
     return true;
   }
   ++stats.tx_ring_busy;
+  refused_ = true;
   std::move(frames_.begin() + taken, frames_.begin() + count_, frames_.begin());
   count_ -= taken;
   if (taken > 0 || stuck_since_.is_never()) stuck_since_ = now;

@@ -1,6 +1,7 @@
 // TxBatch: frames on their way to one port's queue, in order, a burst at most.
 //
-// Frames that a full ring did not take stay at the front for the next turn. When nothing moved for `stuck_after`, or the
+// Frames that a full ring did not take stay at the front for the next turn; in the same turn they are not offered again,
+// since preparing a burst in vain costs as much as sending it, and thousands of sessions may ask. When nothing moved for `stuck_after`, or the
 // link is down, they are dropped and counted, since what they carry is old by then and the machines send again.
 #pragma once
 
@@ -31,7 +32,11 @@ class alignas(cache_line_bytes) TxBatch {
     return frames_[count_];
   }
   void commit() { ++count_; }
-  // Offers the frames to the port once. True when none is left.
+  // A turn begins: a ring that was full may have room again.
+  void begin_turn() { refused_ = false; }
+  // The ring was full in this turn, and so is the batch: nothing goes out here any more before the next one.
+  bool blocked() const { return refused_ && full(); }
+  // Offers the frames to the port, unless it has refused some in this turn. True when none is left.
   bool flush(WorkerStats& stats, net::DropCounters& drops, Instant now);
 
  private:
@@ -41,6 +46,7 @@ class alignas(cache_line_bytes) TxBatch {
   std::uint16_t queue_;
   std::uint32_t burst_;
   std::uint32_t count_ = 0;
+  bool refused_ = false;                    // in this turn
   Instant stuck_since_ = Instant::never();  // when the port began to take nothing
   std::array<net::TxFrame, frames_max> frames_;
 };

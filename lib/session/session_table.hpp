@@ -136,9 +136,11 @@ class SessionTable {
 
   // Asks for the record's lines and the first `machine_lines` of the machine; any id will do.
   void prefetch(SessionId id, std::uint32_t machine_lines = 0) {
-    if (id.index() >= capacity()) return;
-    penstock::prefetch(records_[id.index()]);
-    const char* machine_bytes = reinterpret_cast<const char*>(machines_ + id.index());
+    if (id.index() < capacity()) prefetch_index(id.index(), machine_lines);
+  }
+  void prefetch_index(Index index, std::uint32_t machine_lines) {
+    penstock::prefetch(records_[index]);
+    const char* machine_bytes = reinterpret_cast<const char*>(machines_ + index);
     for (std::uint32_t line = 0; line < machine_lines; ++line) {
       __builtin_prefetch(machine_bytes + std::size_t{line} * cache_line_bytes, 1);
     }

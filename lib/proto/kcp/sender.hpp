@@ -73,6 +73,10 @@ class Sender {
 
   void release(Environment& env);
 
+  void prefetch_oldest() const {
+    if (una_ != next_) __builtin_prefetch(&ring_[una_], 1);
+  }
+
   bool drained() const { return una_ == end_; }
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }
   std::uint32_t unsent() const { return static_cast<std::uint32_t>(end_.distance_from(next_)); }

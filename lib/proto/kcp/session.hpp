@@ -79,6 +79,9 @@ class Session {
   bool poll_transmit(OutDatagram& out, Instant now);
   Instant next_deadline() const;
 
+  // Asks for what an ACK will look at, the oldest segment in flight; of use once the session itself is in the cache.
+  void prefetch_sent() const { sender_.prefetch_oldest(); }
+
   // A hint that spares a block: false when poll_transmit() would write nothing whatever the room.
   bool wants_transmit(Instant now) const;
   // Call at the end of a turn for a session that holds_undelivered(): lets go of RX buffers where a smaller block does;

@@ -6,8 +6,9 @@
 #include <catch2/catch.hpp>
 
 #include <map>
-
-#include <map>
+#include <memory>
+#include <set>
+#include <vector>
 
 #include "rig.hpp"
 
@@ -225,6 +226,36 @@ TEST_CASE("a ring that stays full gives its frames up, and the machine sends aga
   inbox.next = peer.una;
   for (const Datagram& datagram : rig.take()) inbox.take(datagram);
   CHECK(inbox.data.size() == 300);
+}
+
+TEST_CASE("a full ring is asked once a turn, however many sessions wait for it", "[egress]") {
+  NodeConfig node = roomy_node();
+  Rig rig(node);
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    peers.push_back(std::make_unique<Peer>(rig, client_ip(), 100u + i, static_cast<std::uint16_t>(30'000 + i)));
+    open_wide(*peers.back());
+  }
+  rig.port.room = 0;
+  Connections& connections = rig.worker().connections();
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    for (int k = 0; k < 3; ++k) {
+      REQUIRE(send_bytes(connections, connections.get(rig.world().sessions.id_of(i)), 500) == SendResult::accepted);
+    }
+  }
+  const std::uint64_t before = rig.stats().tx_ring_busy;
+  rig.turn();
+  CHECK(rig.stats().tx_ring_busy == before + 1);
+  CHECK(rig.worker().next_deadline() <= rig.now);
+  rig.port.room = ~0u;
+  for (int i = 0; i < 4; ++i) rig.turn();
+  std::map<std::uint32_t, std::set<std::uint32_t>> pushed;
+  for (const Datagram& datagram : rig.take()) {
+    for (const Kcp& segment : datagram.segments) {
+      if (segment.command == Kcp::push && !segment.data.empty()) pushed[segment.conv].insert(segment.sn);
+    }
+  }
+  for (std::uint32_t i = 0; i < 20; ++i) CHECK(pushed[100u + i].size() == 3);
 }
 
 TEST_CASE("with the link down frames are counted, and it goes on when the link is up", "[egress]") {

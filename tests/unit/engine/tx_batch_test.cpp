@@ -33,6 +33,7 @@ struct Bench {
   }
   bool flush(Duration later = {}) {
     now = now + later;
+    batch.begin_turn();
     return batch.flush(stats, drops, now);
   }
   Bytes numbers() const {
@@ -67,6 +68,23 @@ TEST_CASE("a linked payload counts with its head", "[tx_batch]") {
   b.batch.commit();
   CHECK(b.flush());
   CHECK(b.stats.tx_bytes == 760);
+  CHECK(b.pool.whole());
+}
+
+TEST_CASE("a ring that was full is left alone for the rest of the turn", "[tx_batch]") {
+  Bench b;
+  b.put(8);
+  b.port.room = 3;
+  CHECK_FALSE(b.flush());
+  CHECK_FALSE(b.batch.blocked());
+  b.put(3);
+  CHECK(b.batch.blocked());
+  b.port.room = ~0u;
+  CHECK_FALSE(b.batch.flush(b.stats, b.drops, b.now));
+  CHECK(b.port.sent.size() == 3);
+  CHECK(b.stats.tx_ring_busy == 1);
+  CHECK(b.flush());
+  CHECK(b.numbers() == Bytes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   CHECK(b.pool.whole());
 }
 
