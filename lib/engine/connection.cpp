@@ -24,7 +24,7 @@ std::optional<net::Path> path_of(World& world, const Listener& listener, const O
 
 }  // namespace
 
-inline void Connection::mark_dirty() { world_->mark_dirty(*session_, id_.index()); }
+inline void Connection::mark_dirty() { world_->mark_dirty(id_.index()); }
 
 std::optional<Receivable> Connection::receivable() const { return machine_->receivable(); }
 
@@ -98,7 +98,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
   if (present.is_valid()) return std::nullopt;
   net::DropReason why{};
   const auto id = world.open_session(listener, *path, request.conv, kcp::Opening::by_us, now, why);
-  if (id) world.mark_dirty(world.sessions[id->index()], id->index());
+  if (id) world.mark_dirty(id->index());
   return id;
 }
 

@@ -80,33 +80,44 @@ bool visit(World& world, Session& session, std::uint32_t place, Instant now) {
   return sent == Sent::nothing_left && !is_untold(session, machine);
 }
 
-// Visits each dirty session once and keeps those with work left on the list.
-bool send_sessions(World& world, Instant now) {
-  std::uint32_t kept = 0;
-  bool all = true;
-  // Where there is but one way out and it is shut, the others need not be asked.
-  bool shut = false;
-  // Retiring and sending add nothing to the list, so its length stands.
-  const std::uint32_t count = world.dirty.count();
-  for (std::uint32_t place = 0; place < count; ++place) {
+// Where there is but one way out, and that is shut, nobody need be asked any more in this turn.
+bool is_shut(const World& world) { return world.batches.size() == 1 && world.batches.front().blocked(); }
+
+// Those whose turn did not come: who is over goes, who has nothing to hear waits.
+void pass_over_rest(World& world, Instant now) {
+  for (std::uint32_t place = 0; place < world.dirty.count();) {
+    if (world.dirty.waits(place)) {
+      ++place;
+      continue;
+    }
     const std::uint32_t index = world.dirty[place];
-    world.prefetch_dirty(place);
-    Session& session = world.sessions[index];
+    const Session& session = world.sessions[index];
     if (session.over) {
-      session.in_dirty_list = false;
+      world.dirty.remove(place);
       world.retire_session(world.sessions.id_of(index), now);
       continue;
     }
-    if (!shut && visit(world, session, index, now)) {
-      session.in_dirty_list = false;
-      continue;
-    }
-    shut = world.batches.size() == 1 && world.batches.front().blocked();
-    all = false;
-    world.dirty.put(kept++, index);
+    if (!is_untold(session, world.sessions.machine(index))) world.dirty.let_wait(place);
+    ++place;
   }
-  world.dirty.truncate(kept);
-  return all;
+}
+
+// Visits each dirty session once and puts those with work left at the end of the list.
+bool send_sessions(World& world, Instant now) {
+  // Retiring and sending mark nobody, so this is what there is to do.
+  const std::uint32_t count = world.dirty.count();
+  for (std::uint32_t visited = 0; visited < count; ++visited) {
+    if (is_shut(world)) {
+      pass_over_rest(world, now);
+      break;
+    }
+    world.prefetch_dirty(dirty_ahead);
+    const std::uint32_t index = world.dirty.pop_front();
+    Session& session = world.sessions[index];
+    if (session.over) world.retire_session(world.sessions.id_of(index), now);
+    else if (!visit(world, session, index, now)) world.dirty.mark(index);
+  }
+  return world.dirty.count() == 0;
 }
 
 // ARP, ND, ICMP, and datagrams whose next hop became known.

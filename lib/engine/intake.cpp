@@ -105,7 +105,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   if (!was_heard(refusal)) return;
   session.last_heard = now;
   if (world.machine_counters.segments_received != stored_before) session.readable = true;
-  if (!is_settled(session, machine, now)) world.mark_dirty(session, id.index());
+  if (!is_settled(session, machine, now)) world.mark_dirty(id.index());
 }
 
 // Stages: look-up, prefetch, machine.
@@ -117,9 +117,14 @@ void take_burst(World& world, Burst& burst, Instant now) {
   for (const SessionId id : candidates) {
     if (id.is_valid()) world.sessions.prefetch(id, machine_lines);
   }
-  for (const SessionId id : candidates) {
-    if (id.is_valid() && world.sessions.is_open(id.index())) world.sessions.machine(id.index()).prefetch_sent();
-  }
+  // What an ACK leads to lies two steps behind the session: the slot of what was sent, and its block.
+  const auto for_machines = [&](auto&& visit) {
+    for (const SessionId id : candidates) {
+      if (id.is_valid() && world.sessions.is_open(id.index())) visit(world.sessions.machine(id.index()));
+    }
+  };
+  for_machines([](const kcp::Session& machine) { machine.prefetch_sent(); });
+  for_machines([](const kcp::Session& machine) { machine.prefetch_sent_block(); });
   const bool scarce = world.parts.blocks.available() < world.parts.blocks.capacity() / scarce_share;
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     net::Packet& packet = burst.packets[i];

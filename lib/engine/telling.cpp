@@ -16,7 +16,7 @@ void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
   ++world.stats.timers_fired;
   if (kind == TimerKind::machine) machine.on_timeout(now);
   else machine.close(session.state == SessionState::unproven ? CloseReason::unproven : CloseReason::idle, now);
-  world.mark_dirty(session, place);
+  world.mark_dirty(place);
 }
 
 // Gathers the events of one service and hands them over in bursts.
@@ -104,8 +104,9 @@ void tell_services(World& world, Connections& connections, Instant now) {
     Teller teller(service, connections, world.events, now);
     // The list may grow while a service works on other sessions; those were not visited and come last.
     for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {
+      if (world.dirty.waits(place)) continue;
       const std::uint32_t index = world.dirty[place];
-      world.prefetch_dirty(place);
+      world.prefetch_dirty(place + dirty_ahead);
       Session& session = world.sessions[index];
       if (world.config.listeners[session.listener].service != number) continue;
       tell_session(world, session, world.sessions.id_of(index), teller);

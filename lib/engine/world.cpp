@@ -53,7 +53,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       flows(given.arena, node.sessions_max),
       sessions(given.arena, node.sessions_max, static_cast<std::uint8_t>(worker_index)),
       wheel(given.arena, sessions.all(), start),
-      dirty(given.arena, node.sessions_max),
+      dirty(given.arena, sessions.all()),
       link_was_up(given.arena.make<bool>(given.ports.size())),
       now(start),
       last_snapshot(start) {
@@ -152,7 +152,7 @@ void World::close_all(CloseReason reason, Instant at) {
   for (std::uint32_t i = 0; i < sessions.capacity(); ++i) {
     if (!sessions.is_open(i)) continue;
     sessions.machine(i).close(reason, at);
-    mark_dirty(sessions[i], i);
+    mark_dirty(i);
   }
 }
 

@@ -16,6 +16,7 @@
 #include "base/histogram.hpp"
 #include "base/rng.hpp"
 #include "engine/application.hpp"
+#include "engine/dirty_list.hpp"
 #include "engine/node_config.hpp"
 #include "engine/overload.hpp"
 #include "engine/stats.hpp"
@@ -32,29 +33,6 @@
 #include "session/timer_wheel.hpp"
 
 namespace penstock {
-
-// Sessions to visit, by index, each at most once: Session::in_dirty_list tells who is in. Every session may be in it at
-// once, and none closes while it is.
-class DirtyList {
- public:
-  DirtyList(Arena& arena, std::uint32_t sessions_max) : indices_(arena.make<std::uint32_t>(sessions_max)) {}
-  static std::size_t cost(std::uint32_t sessions_max) { return Arena::cost<std::uint32_t>(sessions_max); }
-
-  void push(std::uint32_t index) {
-    PENSTOCK_ASSERT(count_ < indices_.size());
-    indices_[count_++] = index;
-  }
-  std::uint32_t operator[](std::uint32_t place) const { return indices_[place]; }
-  std::uint32_t count() const { return count_; }
-  // Keeps the first `count` places.
-  void truncate(std::uint32_t count) { count_ = count; }
-  // Overwrites a place already visited, to keep a session for the next turn.
-  void put(std::uint32_t place, std::uint32_t index) { indices_[place] = index; }
-
- private:
-  std::span<std::uint32_t> indices_;
-  std::uint32_t count_ = 0;
-};
 
 // Where the counters stood when the present second began.
 struct RateWindow {
@@ -79,6 +57,8 @@ struct Burst {
   std::array<SessionId, places> candidates{};
 };
 
+// How far ahead on the list the stages prefetch.
+inline constexpr std::uint32_t dirty_ahead = 6;
 // Lines of a machine that each stage touches first.
 inline constexpr std::uint32_t machine_lines = 3;
 
@@ -93,15 +73,10 @@ struct alignas(cache_line_bytes) World {
   static std::uint32_t quarantine_places(const NodeConfig& node);
 
   // Puts an open session on the list of this turn's sessions to tell about and to send for.
-  void mark_dirty(Session& session, std::uint32_t place) {
-    if (session.in_dirty_list) return;
-    session.in_dirty_list = true;
-    dirty.push(place);
-  }
-  // Asks for the session that comes some places behind this one on the list: a long list does not stay in the cache.
+  void mark_dirty(std::uint32_t place) { dirty.mark(place); }
+  // Asks for the session at a place of the list, if there is one: a long list does not stay in the cache.
   void prefetch_dirty(std::uint32_t place) {
-    constexpr std::uint32_t ahead = 6;
-    if (place + ahead < dirty.count()) sessions.prefetch_index(dirty[place + ahead], machine_lines);
+    if (place < dirty.count()) sessions.prefetch_index(dirty[place], machine_lines);
   }
   // Begins a session on `path`, or names the reason why it can't.
   std::optional<SessionId> open_session(Listener& listener, const net::Path& path, std::uint32_t conv,

@@ -57,7 +57,8 @@ struct alignas(cache_line_bytes) Session {
   Instant opened;                                // when the session was opened
   Instant deadline = Instant::never();           // the machine's next_deadline(), as last asked for
   std::uint64_t user_data = 0;                   // the service's own; not read here
-  TimerPlaces timers;                            // owned by the TimerWheel
+  [[no_unique_address]] TimerPlaces timers;      // owned by the TimerWheel
+  std::uint32_t dirty_place = 0;                 // where it stands in the DirtyList, while it is in it
 
   FlowKey key() const { return flow_key(key_mode, path, conv); }
   // True for an open session to which a datagram by `by` with conversation id `conv_sought` belongs: whose key() is that

@@ -76,6 +76,9 @@ class Sender {
   void prefetch_oldest() const {
     if (una_ != next_) __builtin_prefetch(&ring_[una_], 1);
   }
+  void prefetch_oldest_block() const {
+    if (una_ != next_) __builtin_prefetch(ring_[una_].payload.block(), 1);
+  }
 
   bool drained() const { return una_ == end_; }
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }

@@ -79,8 +79,10 @@ class Session {
   bool poll_transmit(OutDatagram& out, Instant now);
   Instant next_deadline() const;
 
-  // Asks for what an ACK will look at, the oldest segment in flight; of use once the session itself is in the cache.
+  // Ask for what an ACK will look at, the oldest segment in flight and then its block; each of use once the step before is
+  // in the cache.
   void prefetch_sent() const { sender_.prefetch_oldest(); }
+  void prefetch_sent_block() const { sender_.prefetch_oldest_block(); }
 
   // A hint that spares a block: false when poll_transmit() would write nothing whatever the room.
   bool wants_transmit(Instant now) const;

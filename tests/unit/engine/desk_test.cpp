@@ -42,7 +42,7 @@ void open_some(Rig& rig, unsigned first, unsigned count) {
 void end(Rig& rig, std::uint32_t place) {
   World& world = rig.world();
   world.sessions.machine(place).close(CloseReason::stopped, rig.now);
-  world.mark_dirty(world.sessions[place], place);
+  world.mark_dirty(place);
 }
 
 }  // namespace
