@@ -151,13 +151,14 @@ int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
   if (first == "targets") return become_script("run.py", argv + 2);
   if (first == "scaling") return become_script("scaling.py", argv + 2);
+  if (first == "overload") return become_script("overload.py", argv + 2);
   CLI::App app("Measures Penstock's parts, by the clock and in instructions under valgrind.");
   Request request;
   bool no_clock = false;
   bool no_count = false;
   app.add_option("NAME", request.names,
-                 "'list', 'machine', parts, or T3, T4, T6; or first of all 'targets' or 'scaling', which have options "
-                 "of their own");
+                 "'list', 'machine', parts, or T3, T4, T6; or first of all 'targets', 'scaling' or 'overload', which "
+                 "have options of their own");
   app.add_flag("--json", request.json, "a line of JSON for each figure");
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
   app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");

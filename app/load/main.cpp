@@ -10,6 +10,7 @@
 #include "control/config.hpp"
 #include "control/eal_arguments.hpp"
 #include "load/client.hpp"
+#include "load/flood.hpp"
 #include "load/options.hpp"
 #include "load/report.hpp"
 #include "runtime/node.hpp"
@@ -109,6 +110,11 @@ int run_load(const load::Options& options, const control::Config& config, const 
     return services;
   };
   program.services.arena_bytes = [&](const runtime::Plan&) { return load::Client::cost(options.plan); };
+  if (options.plan.flood != load::FloodKind::none) {
+    program.wrap_port = [&](Port& inner, BlockPool& blocks) {
+      return std::make_unique<load::FloodPort>(inner, blocks, options.plan, progress, results);
+    };
+  }
   program.finished = [&](Instant now) { return watch.look(now); };
   if (const int status = runtime::run(config, eal_words, program); status != 0) return status;
   fmt::print("{}", load::text_of(options.plan, results));

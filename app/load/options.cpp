@@ -24,12 +24,12 @@ constexpr std::uint32_t in_flight_preset = 65'536;
 
 // The options as they were written; what is absent gets its value from the shape.
 struct Given {
-  std::string config, shape = "closed", pick, size = "64", active_fraction, zipf;
+  std::string config, shape = "closed", pick, size = "64", active_fraction, zipf, flood = "none";
   std::vector<std::string> to;
   std::uint64_t sessions = 1'000, connect_rate = 200'000, connect_depth = 512, ramp_s = 0, warmup_s = 1,
                 patience_s = 10;
   std::uint64_t seed = 1;
-  std::optional<std::uint64_t> depth, per_session, rate, think_us, seconds, requests;
+  std::optional<std::uint64_t> depth, per_session, rate, think_us, seconds, requests, flood_rate;
   bool check_all = false, json = false, help = false, version = false;
 };
 
@@ -55,6 +55,8 @@ void declare(CLI::App& app, Given& given) {
   app.add_option("--connect-depth", given.connect_depth);
   app.add_option("--patience-s", given.patience_s);
   app.add_option("--seed", given.seed);
+  app.add_option("--flood", given.flood);
+  app.add_option("--flood-rate", given.flood_rate);
   app.add_flag("--check-all", given.check_all);
   app.add_flag("--json", given.json);
   app.add_flag("-h,--help", given.help);
@@ -92,6 +94,7 @@ class Planner {
     read_names();
     read_sizes();
     read_numbers();
+    read_flood();
     if (error_.empty()) choose_depths();
     if (error_.empty()) check();
     if (!error_.empty()) return Failure(error_);
@@ -165,6 +168,16 @@ class Planner {
     if (!exponent || !(*exponent >= 0.001) || !(*exponent <= 10))
       return fail(fmt::format("--zipf: \"{}\" is no exponent within 0.001..10", one_line(given_.zipf)));
     plan_.zipf_permille = static_cast<std::uint32_t>(*exponent * 1000 + 0.5);
+  }
+
+  void read_flood() {
+    const auto flood = place_of(given_.flood, flood_names);
+    if (!flood) return fail(fmt::format("--flood: there is no flood \"{}\", try --help", one_line(given_.flood)));
+    plan_.flood = static_cast<FloodKind>(*flood);
+    const bool floods = plan_.flood != FloodKind::none;
+    if (floods && !given_.flood_rate) return fail("--flood-rate: is missing, which --flood needs");
+    if (!floods && given_.flood_rate) return fail("--flood-rate: is for --flood only");
+    bounded("--flood-rate", given_.flood_rate.value_or(0), floods ? 1 : 0, 100'000'000, plan_.flood_rate);
   }
 
   // How much is in flight, and by how many sessions. A loop of fewer requests than sessions runs on so many sessions.
@@ -253,6 +266,8 @@ std::expected<Options, std::string> parse_options(std::span<const std::string> w
   const auto plan = Planner(*given).plan();
   if (!plan) return Failure(plan.error());
   options.plan = *plan;
+  const bool has_v4 = std::ranges::any_of(options.to, [](const net::Endpoint& to) { return to.address.is_v4(); });
+  if (plan->flood != FloodKind::none && !has_v4) return Failure(std::string("--flood: needs an IPv4 server in --to"));
   options.json = given->json;
   return options;
 }
@@ -309,6 +324,10 @@ back. One worker: give EAL one lcore.
   --requests N         end after N answers
   --patience-s N       give up when no answer comes for so long (10)
   --seed N             of contents, sizes and choices (1)
+  --flood KIND         send prepared frames to an IPv4 server beside the shape,
+                       through the same port: invalid, unknown, unproven or
+                       newcomers
+  --flood-rate N       frames a second of it
   --json               one JSON object as the last line; its keys are told in
                        docs/load.md
 

@@ -77,6 +77,7 @@ std::string Results::failure(const RunPlan& plan) const {
     return fmt::format("{} of {} sessions were connected", connected, plan.sessions);
   if (requests < plan.requests) return fmt::format("{} of {} requests were answered", requests, plan.requests);
   if (requests == 0 && plan.shape != ShapeKind::idle) return "no request was answered in the time measured";
+  if (plan.flood != FloodKind::none && flood_sent == 0) return "the flood sent nothing";
   return "";
 }
 
@@ -107,6 +108,10 @@ std::string text_of(const RunPlan& plan, const Results& results) {
        each(traffic.rx_packets, results.requests), each(traffic.rx_bytes, results.requests), traffic.segments_resent);
   line("mismatches   {}, lost {}, closed early {}, late {}", results.mismatches, results.lost, results.closed_early,
        results.late);
+  if (plan.flood != FloodKind::none) {
+    line("flood        {}: {} frames sent, {:.0f}/s; {} missed", name_of(plan.flood), results.flood_sent,
+         per(static_cast<double>(results.flood_sent), seconds), results.flood_missed);
+  }
   const std::string failure = results.failure(plan);
   line("{}", failure.empty() ? "good: every byte was compared" : "FAILED: " + failure);
   return out;
@@ -143,6 +148,11 @@ std::string json_of(const RunPlan& plan, const Results& results) {
   json.number("mismatches", results.mismatches);
   json.number("lost", results.lost);
   json.number("closed_early", results.closed_early);
+  if (plan.flood != FloodKind::none) {
+    json.text("flood", name_of(plan.flood));
+    json.fraction("flood_per_s", per(static_cast<double>(results.flood_sent), seconds));
+    json.fraction("flood_missed_per_s", per(static_cast<double>(results.flood_missed), seconds));
+  }
   json.flag("ok", results.ok(plan));
   json.text("failure", results.failure(plan));
   return json.line();

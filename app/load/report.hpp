@@ -20,6 +20,8 @@
 //   late                             requests that could not be begun when they were due (open, burst, churn)
 //   mismatches, lost, closed_early   of the whole run: answers that were not what was sent; requests without an answer;
 //                                    sessions that ended before their time
+//   flood, flood_per_s, flood_missed_per_s   only under --flood: the kind, the frames sent while it was measured, and those
+//                                    that were due and not sent, as the ring was full or the core too slow
 //   ok                               no mismatch, nothing lost, and what was asked for was reached
 //   failure                          why it is not, else ""
 #pragma once
@@ -49,7 +51,9 @@ struct Results {
   std::uint64_t mismatches = 0;
   std::uint64_t lost = 0;
   std::uint64_t closed_early = 0;
-  bool complete = false;                               // every phase came to its end
+  std::uint64_t flood_sent = 0;    // frames of the flood, while it was measured …
+  std::uint64_t flood_missed = 0;  // … and those that were due, for which the port or the core had no room
+  bool complete = false;           // every phase came to its end
   const char* stopped_by = "the run was interrupted";  // why not, while `complete` is false
 
   bool ok(const RunPlan& plan) const { return failure(plan).empty(); }

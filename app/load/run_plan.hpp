@@ -26,6 +26,15 @@ enum class Pick : std::uint8_t {
   zipf,         // any, the first far more often than the last
 };
 
+// What a flood of prepared frames beside the sessions is made of; each kind is worth less to the server than the next.
+enum class FloodKind : std::uint8_t {
+  none,
+  invalid,    // the UDP checksum is wrong
+  unknown,    // of conversations whose beginning the server never saw
+  unproven,   // more and more data of sessions that it opens and never proves
+  newcomers,  // each begins a session
+};
+
 struct RunPlan {
   ShapeKind shape = ShapeKind::closed;
   Pick pick = Pick::same;
@@ -48,6 +57,8 @@ struct RunPlan {
   bool check_all = false;                // one more compared echo of each session once all are connected
   std::uint32_t patience_s = 10;         // without any answer, after which the run is given up
   std::uint64_t seed = 1;
+  FloodKind flood = FloodKind::none;
+  std::uint64_t flood_rate = 0;  // frames a second, above 0 with a flood
 };
 
 }  // namespace penstock::load

@@ -50,7 +50,7 @@ class Node {
   std::expected<void, std::string> start_eal(const std::vector<std::string>& eal_words);
   std::expected<void, std::string> make_seats();
   std::expected<void, std::string> open_ports();
-  std::expected<void, std::string> impair_ports();
+  std::expected<void, std::string> wrap_ports();
   void seat_workers();
   std::expected<void, std::string> let_workers_rest();
   std::expected<void, std::string> forbid_system_calls();
@@ -71,7 +71,8 @@ class Node {
   std::vector<std::unique_ptr<HugeMemory>> impair_memory_;
   std::vector<std::unique_ptr<Arena>> impair_arenas_;
   std::vector<std::unique_ptr<impair::ImpairedPort>> impaired_;
-  std::vector<Port*> port_list_;  // by port number, the impaired one where there is one
+  std::vector<std::unique_ptr<Port>> wrapped_;  // the program's own
+  std::vector<Port*> port_list_;                // by port number, the outermost
   std::unique_ptr<HandoffRings> handoff_;
   std::atomic<Phase> phase_{Phase::serving};
   std::vector<MemoryMap> memory_;   // by worker
@@ -88,7 +89,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (auto done = start_eal(eal_words); !done) return done;
   if (auto done = make_seats(); !done) return done;
   if (auto done = open_ports(); !done) return done;
-  if (auto done = impair_ports(); !done) return done;
+  if (auto done = wrap_ports(); !done) return done;
   seat_workers();
   if (auto done = let_workers_rest(); !done) return done;
   if (auto done = forbid_system_calls(); !done) return done;
@@ -153,7 +154,7 @@ std::expected<void, std::string> Node::open_ports() {
   return {};
 }
 
-std::expected<void, std::string> Node::impair_ports() {
+std::expected<void, std::string> Node::wrap_ports() {
   for (std::size_t number = 0; number < ports_.size(); ++number) {
     Port* port = ports_[number].get();
     if (const auto& impairment = plan_.impairments[number]) {
@@ -166,6 +167,10 @@ std::expected<void, std::string> Node::impair_ports() {
       for (const auto& seat : seats_) copies.push_back(&seat->pool());
       impaired_.push_back(std::make_unique<impair::ImpairedPort>(*impair_arenas_.back(), *port, *impairment, copies));
       port = impaired_.back().get();
+    }
+    if (program_.wrap_port) {
+      wrapped_.push_back(program_.wrap_port(*port, seats_[0]->pool()));
+      port = wrapped_.back().get();
     }
     port_list_.push_back(port);
   }
@@ -306,6 +311,7 @@ void Node::serve() {
 void Node::stop() {
   telemetry_.reset();
   for (const auto& seat : seats_) seat->leave();
+  wrapped_.clear();
   impaired_.clear();
   ports_.clear();
   say("stopped");

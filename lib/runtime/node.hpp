@@ -14,6 +14,7 @@
 #include "base/tick_clock.hpp"
 #include "control/config.hpp"
 #include "engine/application.hpp"
+#include "engine/port.hpp"
 #include "engine/stats.hpp"
 #include "runtime/plan.hpp"
 
@@ -31,6 +32,9 @@ struct Program {
   std::string name = "penstock";  // stands before every line
   ServiceFactory services;
   std::uint32_t workers_max = ::penstock::workers_max;  // lcores that it can use
+  // Puts a port of the program's own around each port; for programs of one worker.
+  // `blocks` is the worker's pool, whose memory the configuration has reckoned without it.
+  std::function<std::unique_ptr<Port>(Port& inner, BlockPool& blocks)> wrap_port = nullptr;
   // Asked by the control thread every 20 ms; when it says true the node ends at once, sessions and all. It may print. A
   // program without it serves until a signal.
   std::function<bool(Instant now)> finished = nullptr;

@@ -64,12 +64,12 @@ class LoadRun:
 
 
 class Pair:
-    def __init__(self, build_dir, *, sessions, memory_mb=768, hugepages=False, server=None, load=None, impair=None,
-                 link="memif", path=None, workers=None, around=()):
+    def __init__(self, build_dir, *, sessions, memory_mb=768, hugepages=False, server=None, server_sessions=None, load=None,
+                 impair=None, link="memif", path=None, workers=None, around=()):
         """`workers` are the [workers] of both ends, {"server": …, "client": …}; `path` is where they meet if the link makes no
         socket, `around` what stands before both commands (ip netns exec …)."""
         self.build_dir = pathlib.Path(build_dir)
-        self.sessions = sessions
+        self.sessions = {"server": server_sessions or sessions, "client": sessions}
         self.memory = ["-m", str(memory_mb), *([] if hugepages else ["--no-huge", "--no-shconf"])]
         self.name = f"load-{os.getpid()}"
         KEEP_DIR.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ class Pair:
 
     def _write(self, end, addresses, port, listener, impair):
         routes = port.pop("routes", [])
-        lines = toml_table("[limits]", {"sessions_max": self.sessions, "drain_timeout_s": 0})
+        lines = toml_table("[limits]", {"sessions_max": self.sessions[end], "drain_timeout_s": 0})
         if end in self.workers:
             lines += toml_table("[workers]", self.workers[end])
         lines += toml_table("[[port]]", {"device": self.ends[end][0], "addresses": addresses, **port})

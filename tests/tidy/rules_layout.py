@@ -25,6 +25,8 @@ ROOMS = set(SEES)
 # What a service may know of the engine; the rest of it is for those who compose a node.
 SERVICE_HEADERS = {"engine/application.hpp", "engine/connection.hpp"}
 SERVICE_ROOMS = {"base", "buf"}
+# What stands around a port instead of being a service: it sees what impair sees.
+APP_PORTS = ("app/load/flood.",)
 
 # Where DPDK may be seen; meson hands the dependency to nobody else.
 DPDK_PLACES = ("lib/nic/", "lib/control/telemetry.cpp", "lib/runtime/", "app/bench/rivals/", "tests/dpdk/")
@@ -56,6 +58,8 @@ def visible(path):
     if parts[0] == "app":
         if parts[-1] in ("main.cpp", "main.hpp") or parts[1] == "bench":
             return ROOMS, set()
+        if path.startswith(APP_PORTS):
+            return SEES["impair"], set()
         return SERVICE_ROOMS, SERVICE_HEADERS
     if path.startswith("tests/unit/") and parts[2] in ROOMS:
         return SEES[parts[2]] | {parts[2]}, set()

@@ -54,7 +54,8 @@ def config(sessions, device, port, listener):
 
 
 class Pair:
-    def __init__(self, build, wire="memif", sessions=1000, ack_delay_ms=10, hugepages_mb=None, server_listener=None):
+    def __init__(self, build, wire="memif", sessions=1000, ack_delay_ms=10, hugepages_mb=None, server_listener=None,
+                 server_sessions=None):
         self.build = pathlib.Path(build)
         self.wire = wire
         self.sessions = sessions
@@ -64,9 +65,10 @@ class Pair:
         server_vdev, load_vdev, server_device, load_device = WIRES[wire]
         self.socket = self.folder / "wire.sock"
         self.server_config = self.folder / "server.toml"
+        server_sessions = server_sessions or sessions
         self.server_config.write_text(config(
-            sessions, server_device, {"addresses": [f"{SERVER}/24"], "gateway": LOAD},
-            {"name": "echo", "service": "echo", "port": PORT, **LISTENER, "half_open_max": sessions,
+            server_sessions, server_device, {"addresses": [f"{SERVER}/24"], "gateway": LOAD},
+            {"name": "echo", "service": "echo", "port": PORT, **LISTENER, "half_open_max": server_sessions,
              **(server_listener or {})}))
         self.load_config = self.folder / "load.toml"
         self.load_config.write_text(config(

@@ -54,6 +54,13 @@ TEST_CASE("help and version are given on either side and alone", "[options]") {
   CHECK(help_text().ends_with("\n"));
 }
 
+TEST_CASE("a flood has a kind and a rate", "[options]") {
+  CHECK(taken("").plan.flood == FloodKind::none);
+  const Options options = taken("--flood newcomers --flood-rate 3000000");
+  CHECK(options.plan.flood == FloodKind::newcomers);
+  CHECK(options.plan.flood_rate == 3'000'000);
+}
+
 TEST_CASE("what is missing or not understood is named", "[options]") {
   CHECK(parse_options(words_of("-l 1")).error().starts_with("--config: "));
   CHECK(parse_options(words_of("-- --config l.toml")).error().starts_with("--to: "));
@@ -64,6 +71,13 @@ TEST_CASE("what is missing or not understood is named", "[options]") {
   CHECK(refused("--to nowhere:1").starts_with("--to: \"nowhere:1\""));
   CHECK(refused("--shape round").starts_with("--shape: there is no shape \"round\""));
   CHECK(refused("--pick fair").starts_with("--pick: there is no pick \"fair\""));
+  CHECK(refused("--flood rain --flood-rate 1").starts_with("--flood: there is no flood \"rain\""));
+  CHECK(refused("--flood invalid").starts_with("--flood-rate: is missing"));
+  CHECK(refused("--flood-rate 5").starts_with("--flood-rate: is for --flood"));
+  CHECK(refused("--flood unknown --flood-rate 0").starts_with("--flood-rate: 0 is not within"));
+  CHECK(parse_options(words_of("-- --config l.toml --to [fd77::1]:4000 --flood invalid --flood-rate 5"))
+            .error()
+            .starts_with("--flood: needs an IPv4 server"));
   CHECK(refused("--bogus 3").find("--bogus") != std::string::npos);
   CHECK(refused("--seconds").find("--seconds") != std::string::npos);
   CHECK(refused("--sessions ten").find("--sessions") != std::string::npos);

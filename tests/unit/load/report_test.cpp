@@ -113,6 +113,21 @@ TEST_CASE("no answer at all is a failure, but in the shape that asks nothing", "
   CHECK(results.ok(plan));
 }
 
+TEST_CASE("a flood is told by what was sent and what was not, and one that sent nothing is a failure", "[report]") {
+  RunPlan plan = plan_of();
+  plan.flood = FloodKind::unproven;
+  Results results = good_results();
+  CHECK(results.failure(plan) == "the flood sent nothing");
+  results.flood_sent = 3000;
+  results.flood_missed = 500;
+  CHECK(results.ok(plan));
+  const std::string json = json_of(plan, results);
+  CHECK(value_of(json, "flood") == "\"unproven\"");
+  CHECK(value_of(json, "flood_per_s") == "1500.000");
+  CHECK(value_of(json, "flood_missed_per_s") == "250.000");
+  CHECK(text_of(plan, results).find("unproven: 3000 frames sent, 1500/s; 500 missed") != std::string::npos);
+}
+
 TEST_CASE("the text says the same in words", "[report]") {
   RunPlan plan = plan_of();
   plan.check_all = true;
