@@ -1,7 +1,7 @@
 // Shows two whole workers on two threads over a port whose RSS promises one thing and whose wire does another: each flow comes
 // to the worker that does not own it, is handed over, and every byte is echoed; that the two share no cache line but the
 // hand-off rings, with nothing that they write to missing from their memory maps; and that telemetry tells of a worker that
-// carries everything beside one that carries nothing.
+// carries everything beside one that carries nothing; and that pools which run dry under load are no end of it.
 // How: TwoWorkers. All heap memory that making a worker took is watched: what is in no map must be, byte for byte, the same
 // after the traffic.
 #include <catch2/catch.hpp>
@@ -30,6 +30,41 @@ std::vector<Unmapped> unmapped(const TwoWorkers& node) {
     found.push_back({piece, Bytes(bytes, bytes + piece.bytes)});
   }
   return found;
+}
+
+// Takes every mbuf of the workers' pools, and those that come free, as who never gives back would.
+class Hoarder {
+ public:
+  explicit Hoarder(std::span<const std::unique_ptr<Seat>> seats) : seats_(seats) {}
+  ~Hoarder() { give_back(); }
+  Hoarder(const Hoarder&) = delete;
+  Hoarder& operator=(const Hoarder&) = delete;
+
+  // How many there were.
+  std::size_t take() {
+    const std::size_t before = held_.size();
+    for (const auto& seat : seats_) {
+      while (rte_mbuf* mbuf = rte_pktmbuf_alloc(seat->pool().mempool())) held_.push_back(mbuf);
+    }
+    return held_.size() - before;
+  }
+  void give_back() {
+    for (rte_mbuf* mbuf : held_) rte_pktmbuf_free(mbuf);
+    held_.clear();
+    // What stayed in this thread's caches the workers would not get.
+    for (const auto& seat : seats_) seat->pool().flush_lcore_cache();
+  }
+  std::size_t held() const { return held_.size(); }
+
+ private:
+  std::span<const std::unique_ptr<Seat>> seats_;
+  std::vector<rte_mbuf*> held_;
+};
+
+// Whether a drop may come of a pool that is dry.
+bool is_of_a_dry_pool(net::DropReason reason) {
+  using enum net::DropReason;
+  return reason == rx_copy_no_block || reason == kcp_no_memory || reason == no_tx_block || reason == handoff_full;
 }
 
 }  // namespace
@@ -88,4 +123,56 @@ TEST_CASE("cores: that one worker carries everything is a figure in telemetry") 
   CHECK(snapshots[0].worker.sessions_opened == clients);
   CHECK(snapshots[1].worker.sessions_opened == 0);
   CHECK(snapshots[0].worker.cycles_busy > snapshots[1].worker.cycles_busy);
+}
+
+TEST_CASE("cores: pools that run dry under load stop it, and all goes on once the mbufs come back") {
+  using Clock = std::chrono::steady_clock;
+  TwoWorkers node(false, Steering::wrongly, 0xffffffff);
+  Hoarder hoarder(node.seats);
+  std::array<std::uint32_t, clients> before{};
+  std::array<std::uint32_t, clients> stopped{};
+  bool stands_still = false;
+  bool goes_on = false;
+  int rounds = 0;  // since all was done, so that the rings between the workers are empty and all is published
+  const auto grown = [&](const std::array<std::uint32_t, clients>& since) {
+    const auto now = node.port->echoed();
+    return std::ranges::equal(now, since, std::ranges::greater());
+  };
+  node.run([&] {
+    if (goes_on) return node.port->all_done() && ++rounds > 2;
+    if (stands_still) {
+      goes_on = grown(stopped);
+      if (goes_on) node.port->enough();
+      return false;
+    }
+    if (!grown(before)) return false;
+    // Until nothing came free and nothing was echoed for a while.
+    const auto limit = Clock::now() + std::chrono::seconds(10);
+    auto moved_at = Clock::now();
+    while (!stands_still && Clock::now() < limit) {
+      const auto echoed = node.port->echoed();
+      if (hoarder.take() > 0 || echoed != stopped) moved_at = Clock::now();
+      stopped = echoed;
+      stands_still = Clock::now() - moved_at > std::chrono::milliseconds(200);
+    }
+    for (const auto& seat : node.seats) CHECK(seat->pool().available() == 0);
+    hoarder.give_back();
+    return !stands_still;
+  });
+  CHECK(stands_still);
+  CHECK(hoarder.held() == 0);
+  CHECK(goes_on);
+  CHECK(rounds > 2);
+  for (const Client& client : node.port->all()) {
+    INFO("client " << client.number);
+    CHECK(client.wrong == 0);
+  }
+  // That every mbuf is back is the rig's last check.
+  for (const StatsSnapshot& snapshot : node.snapshots()) {
+    for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
+      const auto reason = static_cast<net::DropReason>(i);
+      INFO(net::name_of(reason));
+      if (!is_of_a_dry_pool(reason)) CHECK(snapshot.drops[i] == 0);
+    }
+  }
 }

@@ -144,12 +144,24 @@ class SteeredPort final : public Port {
     const std::scoped_lock lock(mutex_);
     return std::ranges::all_of(clients_, &Client::done);
   }
+  // What each client got back so far.
+  std::array<std::uint32_t, clients> echoed() const {
+    const std::scoped_lock lock(mutex_);
+    std::array<std::uint32_t, clients> counts{};
+    std::ranges::transform(clients_, counts.begin(), &Client::echoed);
+    return counts;
+  }
   // Asks again for what is not answered, as a client's timer would.
   void ask_again() {
     const std::scoped_lock lock(mutex_);
     for (const Client& client : clients_) {
       if (!client.done()) bring(client, client.question().bytes());
     }
+  }
+  // Lets the clients finish what they asked, and ask nothing more.
+  void enough() {
+    const std::scoped_lock lock(mutex_);
+    for (Client& client : clients_) client.messages = client.sent;
   }
   std::uint32_t owner_of(const Client& client) const {
     const std::uint32_t hash = rss_hash(info_.rss_key, client.endpoint, {server_ip, server_port}, info_.rss_udp4);
