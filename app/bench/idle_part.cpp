@@ -35,6 +35,8 @@ void idle(ServerRig& rig, Meter& meter, Instant first_expiry, std::string_view l
     }
     was_full = full;
   }
+  // The last turn may have ended a reading of its own.
+  if (rig.now().count_us() == begun_us) rig.turn(Duration::us(100), &meter);
   meter.end(label, static_cast<std::uint64_t>(rig.now().count_us() - begun_us));
 }
 
