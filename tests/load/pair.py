@@ -11,6 +11,7 @@ a memif may crash. Files stay in build/load/: a configuration and a log of each 
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,10 @@ LINKS = {
     "af_packet": (("net_af_packet0", "iface={path}s,blocksz=65536,framesz=2048,framecnt=4096"),
                   ("net_af_packet0", "iface={path}c,blocksz=65536,framesz=2048,framecnt=4096")),
 }
+
+
+class DriverCrash(Exception):
+    """DPDK's driver of memif ended the server: nothing was shown, for or against."""
 
 
 class PairError(Exception):
@@ -153,6 +158,13 @@ class Pair:
                     process.wait()
                 remove_runtime_dir(f"{self.name}-client", parent_too=not self._runtime_was_there)
         return LoadRun(process.returncode, log_path.read_text(errors="replace"))
+
+    def crashed_in_memif(self):
+        """Whether the server ended in the driver of memif, as it may when its peer leaves while it polls."""
+        if self._process is None or self._process.poll() != -signal.SIGSEGV:
+            return False
+        told = subprocess.run(["dmesg"], capture_output=True, text=True, check=False).stdout
+        return re.search(rf"\[{self._process.pid}\]: segfault .* in librte_net_memif", told) is not None
 
     def stop(self):
         """Ends the server and gives back its exit status. May be called again."""

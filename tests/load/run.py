@@ -13,7 +13,7 @@ import dataclasses
 import sys
 import time
 
-from pair import Pair, PairError
+from pair import DriverCrash, Pair, PairError
 
 SESSIONS = 100_000
 
@@ -35,6 +35,7 @@ class Case:
     memory_mb: int = 768
 
 
+TRIES = 3
 V4_ONLY = ("10.99.0.1:4000",)
 V6_ONLY = ("[fd77::1]:4000",)
 SHORT = ["--seconds", "2", "--warmup-s", "0"]
@@ -126,18 +127,37 @@ def check_server(case, pair):
         raise PairError(f"the server dropped {unexpected}")
 
 
-def run_case(case, build_dir, hugepages):
+def run_in(pair, case):
+    words = case.words if "--sessions" in case.words else ["--sessions", str(case.sessions), *case.words]
+    run = pair.load(words, limit_s=case.limit_s, **({"to": case.to} if case.to else {}))
+    check_report(case, run)
+    if case.status == 0:
+        check_server(case, pair)
+    status = pair.stop()
+    if status != 0:
+        raise PairError(f"penstock ended with status {status}:\n{pair.server_tail()}")
+    return run.report
+
+
+def run_once(case, build_dir, hugepages):
     with Pair(build_dir, sessions=case.sessions, memory_mb=case.memory_mb, hugepages=hugepages, server=case.server,
               server_sessions=case.server_sessions, impair=case.impair) as pair:
-        words = case.words if "--sessions" in case.words else ["--sessions", str(case.sessions), *case.words]
-        run = pair.load(words, limit_s=case.limit_s, **({"to": case.to} if case.to else {}))
-        check_report(case, run)
-        if case.status == 0:
-            check_server(case, pair)
-        status = pair.stop()
-        if status != 0:
-            raise PairError(f"penstock ended with status {status}:\n{pair.server_tail()}")
-    return run.report
+        try:
+            return run_in(pair, case)
+        except (PairError, OSError):
+            if pair.crashed_in_memif():
+                raise DriverCrash from None
+            raise
+
+
+def run_case(case, build_dir, hugepages):
+    """The driver of memif may crash the server when the load leaves: then the case is run again, and says so."""
+    for _ in range(TRIES - 1):
+        try:
+            return run_once(case, build_dir, hugepages)
+        except DriverCrash:
+            print(f"again {case.name}: the server's memif driver crashed when the load had left", flush=True)
+    return run_once(case, build_dir, hugepages)
 
 
 def describe(report):
@@ -164,7 +184,7 @@ def main():
         started = time.monotonic()
         try:
             shown = describe(run_case(case, options.build, options.hugepages))
-        except (PairError, OSError) as error:
+        except (PairError, DriverCrash, OSError) as error:
             failed += 1
             print(f"FAIL {case.name}: {error}", flush=True)
         else:
