@@ -38,7 +38,8 @@ void Client::on_answer(Connections& connections, Connection& connection, std::ui
   ++answered_;
   const std::uint64_t rtt_ns = now_ns_ > due_ns ? now_ns_ - due_ns : 0;
   if (phase_ == Phase::connecting) {
-    on_connected(rtt_ns);
+    on_connected();
+    if (results_.connected > pioneers()) results_.connect_rtt_ns.record(rtt_ns);
   } else if (phase_ == Phase::checking) {
     ++results_.checked;
     --remaining_;
@@ -53,10 +54,9 @@ void Client::on_answer(Connections& connections, Connection& connection, std::ui
 }
 
 // The way is known once the pioneers were answered; from there on connecting is measured.
-void Client::on_connected(std::uint64_t rtt_ns) {
+void Client::on_connected() {
   ++results_.connected;
   --remaining_;
-  if (results_.connected > pioneers()) results_.connect_rtt_ns.record(rtt_ns);
   if (results_.connected != pioneers()) return;
   phase_ns_ = now_ns_;
   connect_pace_.begin(now_ns_);
@@ -64,6 +64,7 @@ void Client::on_connected(std::uint64_t rtt_ns) {
 
 void Client::go_on(Connections& connections, Instant now) {
   read_late(connections);
+  look_for_acks(connections);
   const std::uint64_t passed_ns = now_ns_ - phase_ns_;
   switch (phase_) {
     case Phase::connecting:
@@ -226,7 +227,7 @@ void Client::feed_the_hungry(Connections& connections) {
   for (int i = 0; i < steps_per_visit && hungry_ > 0 && !starved_; ++i) {
     const std::uint32_t session = shape_.session_of(hungry_ - 1);
     Connection connection = connections.get(roster_.id(session));
-    if (connection && roster_.outstanding(session) == 0) fill_up(connections, connection, session);
+    if (connection && (plan_.one_way || roster_.outstanding(session) == 0)) fill_up(connections, connection, session);
     if (!starved_) --hungry_;
   }
   if (starved_) rest();

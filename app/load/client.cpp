@@ -12,6 +12,8 @@ namespace {
 
 // Messages of one session that are read or sent in one go; the rest takes its turn behind the other sessions.
 constexpr int messages_per_visit = 64;
+// … or sent where nothing comes back: more than a turn's ACKs can have made room for.
+constexpr int posts_per_visit = 256;
 // The largest segment that a service can allocate.
 constexpr std::uint32_t piece_bytes_max = 2'176;
 // user_data: the session's index, and whether a slow reader has this session on its list.
@@ -94,11 +96,10 @@ std::optional<net::IpAddress> Client::local_of(std::uint32_t session) const {
 
 Client::Sent Client::ask(Connections& connections, Connection& connection, std::uint32_t session,
                          std::uint64_t due_ns) {
-  if (roster_.room() == 0) return Sent::busy;
+  if (roster_.room() == 0 && !plan_.one_way) return Sent::busy;
   const std::uint64_t key = pattern_.key(session, roster_.sent(session));
   const std::uint32_t length = pattern_.length(key);
-  const std::uint32_t piece = std::min(setup_.segment_bytes, piece_bytes_max);
-  const std::uint32_t pieces = std::max((length + piece - 1) / piece, 1u);
+  const std::uint32_t pieces = pieces_of(length);
   if (!connections.has_room_for(pieces)) return Sent::starved;
   const auto result =
       pieces == 1 ? send_one(connections, connection, key, length) : send_many(connections, connection, key, length);
@@ -109,8 +110,15 @@ Client::Sent Client::ask(Connections& connections, Connection& connection, std::
     case SendResult::closed: return Sent::busy;
     case SendResult::too_large: give_up("a message has more fragments than the peer takes"); return Sent::busy;
   }
-  roster_.send(session, due_ns);
+  if (plan_.one_way) roster_.post(session);
+  else roster_.send(session, due_ns);
   return Sent::sent;
+}
+
+std::uint32_t Client::piece_bytes() const { return std::min(setup_.segment_bytes, piece_bytes_max); }
+
+std::uint32_t Client::pieces_of(std::uint32_t length) const {
+  return std::max((length + piece_bytes() - 1) / piece_bytes(), 1u);
 }
 
 std::optional<SendResult> Client::send_one(Connections& connections, Connection& connection, std::uint64_t key,
@@ -123,7 +131,7 @@ std::optional<SendResult> Client::send_one(Connections& connections, Connection&
 
 std::optional<SendResult> Client::send_many(Connections& connections, Connection& connection, std::uint64_t key,
                                             std::uint32_t length) {
-  const std::uint32_t piece = std::min(setup_.segment_bytes, piece_bytes_max);
+  const std::uint32_t piece = piece_bytes();
   SegmentQueue message = connections.make_message();
   for (std::uint32_t offset = 0; offset < length; offset += piece) {
     Segment bytes = connections.allocate(std::min(piece, length - offset));
@@ -136,13 +144,16 @@ std::optional<SendResult> Client::send_many(Connections& connections, Connection
 }
 
 void Client::fill_up(Connections& connections, Connection& connection, std::uint32_t session) {
-  for (int i = 0; i < messages_per_visit && roster_.outstanding(session) < plan_.per_session; ++i) {
+  const int messages_max = plan_.one_way ? posts_per_visit : messages_per_visit;
+  for (int i = 0; i < messages_max && roster_.outstanding(session) < plan_.per_session; ++i) {
     const Sent sent = ask(connections, connection, session, now_ns_);
     if (sent == Sent::sent) continue;
     // Nothing of this session may be on its way that would bring us back here.
     starved_ = starved_ || sent == Sent::starved;
     return;
   }
+  // No answer brings us back either, and nothing was refused that `writable` could follow.
+  starved_ = starved_ || plan_.one_way;
 }
 
 void Client::on_readable(Connections& connections, Connection& connection, std::uint32_t session) {
@@ -169,9 +180,9 @@ void Client::receive(Connections& connections, Connection& connection, std::uint
   for (int i = 0; i < messages_per_visit; ++i) {
     const auto next = connection.receivable();
     if (!next) return;
-    const bool good = compare(connection, session, *next);
+    const bool good = compare(connection, session, *next) && !plan_.one_way;
     if (!good) ++results_.mismatches;
-    if (roster_.outstanding(session) == 0) continue;  // it was no answer at all
+    if (plan_.one_way || roster_.outstanding(session) == 0) continue;  // it was no answer at all
     const std::uint64_t due_ns = roster_.answer(session);
     on_answer(connections, connection, session, good ? next->bytes : 0, due_ns);
   }

@@ -61,6 +61,9 @@ class Client final : public Application {
   enum class Sent : std::uint8_t { sent, busy, starved };
 
   // client.cpp: sessions and messages.
+  // A message is made in pieces of so many bytes, the last one shorter.
+  std::uint32_t piece_bytes() const;
+  std::uint32_t pieces_of(std::uint32_t length) const;
   bool open(Connections& connections, std::uint32_t session, Instant now);
   std::optional<net::IpAddress> local_of(std::uint32_t session) const;
   Sent ask(Connections& connections, Connection& connection, std::uint32_t session, std::uint64_t due_ns);
@@ -76,10 +79,14 @@ class Client final : public Application {
   bool compare(Connection& connection, std::uint32_t session, const Receivable& next);
   void on_closed(std::uint32_t session, CloseReason reason);
 
+  // one_way.cpp: acknowledgements in the place of answers.
+  void look_for_acks(Connections& connections);
+  void on_acknowledged(std::uint32_t session, std::uint32_t count);
+
   // campaign.cpp: phases and turns.
   void on_answer(Connections& connections, Connection& connection, std::uint32_t session, std::uint64_t bytes,
                  std::uint64_t due_ns);
-  void on_connected(std::uint64_t rtt_ns);
+  void on_connected();
   void go_on(Connections& connections, Instant now);
   void enter(Phase phase, Connections& connections);
   void end_connecting(Connections& connections);
@@ -117,13 +124,15 @@ class Client final : public Application {
   Ring<Shape::Turn> late_reads_;  // sessions of slow readers, and when they will read
 
   Phase phase_ = Phase::connecting;
-  std::uint64_t now_ns_ = 0;         // of this call
-  std::uint64_t phase_ns_ = 0;       // when the phase began
-  std::uint64_t heard_ns_ = 0;       // when the last answer came, or the phase began
-  std::uint64_t answered_ = 0;       // messages, of all phases
-  std::uint32_t next_ = 0;           // session that connecting, checking or closing goes on with
-  std::uint32_t remaining_ = 0;      // sessions whose answer, or end, the phase still waits for
-  TrafficCounts traffic_;            // when measuring began
+  std::uint64_t now_ns_ = 0;     // of this call
+  std::uint64_t phase_ns_ = 0;   // when the phase began
+  std::uint64_t heard_ns_ = 0;   // when the last answer came, or the phase began
+  std::uint64_t answered_ = 0;   // messages, of all phases
+  std::uint32_t next_ = 0;       // session that connecting, checking or closing goes on with
+  std::uint32_t remaining_ = 0;  // sessions whose answer, or end, the phase still waits for
+  TrafficCounts traffic_;        // when measuring began
+  std::uint64_t next_ack_look_ns_ = 0;
+  std::uint32_t next_ack_look_ = 0;  // session that it begins with
   std::uint32_t hungry_ = 0;         // active sessions still to be looked at, as some may have nothing in flight
   bool starved_ = false;             // a looping session found no memory for its message
   std::uint64_t rest_until_ns_ = 0;  // nothing is tried again before

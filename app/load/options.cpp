@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "load/names.hpp"
+#include "load/pattern.hpp"
 
 namespace penstock::load {
 
@@ -30,7 +31,7 @@ struct Given {
                 patience_s = 10;
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> depth, per_session, rate, think_us, seconds, requests, flood_rate;
-  bool check_all = false, json = false, help = false, version = false;
+  bool check_all = false, one_way = false, json = false, help = false, version = false;
 };
 
 void declare(CLI::App& app, Given& given) {
@@ -58,6 +59,7 @@ void declare(CLI::App& app, Given& given) {
   app.add_option("--flood", given.flood);
   app.add_option("--flood-rate", given.flood_rate);
   app.add_flag("--check-all", given.check_all);
+  app.add_flag("--one-way", given.one_way);
   app.add_flag("--json", given.json);
   app.add_flag("-h,--help", given.help);
   app.add_flag("--version", given.version);
@@ -95,6 +97,7 @@ class Planner {
     read_sizes();
     read_numbers();
     read_flood();
+    if (error_.empty() && given_.one_way) check_one_way();
     if (error_.empty()) choose_depths();
     if (error_.empty()) check();
     if (!error_.empty()) return Failure(error_);
@@ -180,6 +183,19 @@ class Planner {
     bounded("--flood-rate", given_.flood_rate.value_or(0), floods ? 1 : 0, 100'000'000, plan_.flood_rate);
   }
 
+  // Messages are counted by their segments, and tell the sink by themselves what they must hold.
+  void check_one_way() {
+    plan_.one_way = true;
+    if (!is(ShapeKind::bulk)) return fail("--one-way: is for --shape bulk");
+    if (plan_.check_all) return fail("--check-all: waits for answers, and with --one-way there are none");
+    if (given_.depth || given_.per_session)
+      return fail(fmt::format("{}: with --one-way the windows alone tell how much is in flight",
+                              given_.depth ? "--depth" : "--per-session"));
+    if (plan_.size_min != plan_.size_max || plan_.size_min < Pattern::origin_bytes)
+      return fail(
+          fmt::format("--size: with --one-way all messages are of one size, {} bytes at least", Pattern::origin_bytes));
+  }
+
   // How much is in flight, and by how many sessions. A loop of fewer requests than sessions runs on so many sessions.
   void choose_depths() {
     const auto each = [](std::uint64_t depth, std::uint64_t sessions) { return (depth + sessions - 1) / sessions; };
@@ -200,6 +216,9 @@ class Planner {
     const std::uint64_t most = is(ShapeKind::burst) ? std::max<std::uint64_t>(depth * 4, in_flight_preset) : depth;
     plan_.requests_in_flight_max = static_cast<std::uint32_t>(
         std::max<std::uint64_t>(std::min<std::uint64_t>(most, in_flight_max), plan_.connect_depth));
+    if (!plan_.one_way) return;
+    plan_.per_session = in_flight_max;
+    plan_.requests_in_flight_max = 0;
   }
 
   void check() {
@@ -310,6 +329,8 @@ back. One worker: give EAL one lcore.
                        connect     connecting all is what is measured
                        disconnect  closing all is what is measured
                        idle        nothing at all
+  --one-way            bulk toward a server whose service is "sink": it compares
+                       and answers nothing; what it acknowledged counts
   --pick NAME          same: a session asks again when it is answered (the
                        default of closed); round-robin, uniform or zipf
   --zipf EXPONENT      of --pick zipf (0.99)

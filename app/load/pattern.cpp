@@ -18,12 +18,32 @@ static_assert(std::endian::native == std::endian::little);
 
 std::uint64_t word_at(std::uint64_t key, std::uint32_t word) { return key + word * step; }
 
+constexpr std::uint64_t factor1 = 0xbf58476d1ce4e5b9u;
+constexpr std::uint64_t factor2 = 0x94d049bb133111ebu;
+
 // SplitMix64's finalizer: every bit of the input reaches every bit of the result.
-std::uint64_t mix(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+constexpr std::uint64_t mix(std::uint64_t value) {
+  value = (value ^ (value >> 30)) * factor1;
+  value = (value ^ (value >> 27)) * factor2;
   return value ^ (value >> 31);
 }
+
+// The number that a factor is undone by: each round of Newton's doubles the bits that are right, of which odd numbers have
+// three to begin with.
+constexpr std::uint64_t inverse(std::uint64_t factor) {
+  std::uint64_t result = factor;
+  for (int i = 0; i < 5; ++i) result *= 2 - factor * result;
+  return result;
+}
+static_assert(factor1 * inverse(factor1) == 1 && factor2 * inverse(factor2) == 1);
+
+// What was mixed: a shift by n is undone by shifts by n, 2 n, … below 64.
+constexpr std::uint64_t unmix(std::uint64_t value) {
+  value = (value ^ (value >> 31) ^ (value >> 62)) * inverse(factor2);
+  value = (value ^ (value >> 27) ^ (value >> 54)) * inverse(factor1);
+  return value ^ (value >> 30) ^ (value >> 60);
+}
+static_assert(unmix(mix(0x0123'4567'89ab'cdef)) == 0x0123'4567'89ab'cdef);
 
 // The pattern's bytes from `offset` on, at most up to the end of a word.
 std::array<std::uint8_t, word_bytes> tail_of_word(std::uint64_t key, std::uint32_t offset) {
@@ -44,8 +64,13 @@ Pattern::Pattern(std::uint64_t seed, std::uint32_t size_min, std::uint32_t size_
   PENSTOCK_ASSERT(size_max >= size_min);
 }
 
-std::uint64_t Pattern::key(std::uint32_t session, std::uint32_t number) const {
-  return mix(seed_ ^ (std::uint64_t{session} << 32 | number));
+std::uint64_t Pattern::key_of(std::uint64_t origin) { return mix(origin); }
+
+std::uint64_t Pattern::origin_of(std::span<const std::uint8_t> bytes) {
+  PENSTOCK_ASSERT(bytes.size() >= origin_bytes);
+  std::uint64_t first = 0;
+  std::memcpy(&first, bytes.data(), sizeof first);
+  return unmix(first);
 }
 
 void Pattern::fill(std::span<std::uint8_t> bytes, std::uint64_t key, std::uint32_t offset) {

@@ -113,7 +113,9 @@ std::string text_of(const RunPlan& plan, const Results& results) {
          per(static_cast<double>(results.flood_sent), seconds), results.flood_missed);
   }
   const std::string failure = results.failure(plan);
-  line("{}", failure.empty() ? "good: every byte was compared" : "FAILED: " + failure);
+  const char* good =
+      plan.one_way ? "good: all was acknowledged, the sink tells what it found" : "good: every byte was compared";
+  line("{}", failure.empty() ? good : "FAILED: " + failure);
   return out;
 }
 
@@ -123,6 +125,7 @@ std::string json_of(const RunPlan& plan, const Results& results) {
   const double seconds = seconds_of(results.measured_ns);
   json.text("shape", name_of(plan.shape));
   json.text("pick", name_of(plan.pick));
+  json.flag("one_way", plan.one_way);
   json.number("sessions", plan.sessions);
   json.number("active", plan.active);
   json.number("depth", plan.depth);

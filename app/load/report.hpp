@@ -1,7 +1,7 @@
 // Report: the numbers of a load run, as text for people and as one JSON object on one line for programs.
 //
 // The keys of the JSON object; later versions add keys and keep these. Units stand at the end of a key.
-//   shape, pick                      as on the command line
+//   shape, pick, one_way             as on the command line
 //   sessions, active, depth, per_session, size_bytes_min, size_bytes_max     the run as planned
 //   connected                        sessions whose first message was answered
 //   connect_s, connects_per_s        from the moment when each target's first session was answered to
@@ -12,7 +12,7 @@
 //   seconds                          the time that was measured; what follows belongs to it
 //   requests, requests_per_s         messages answered. In the shape connect: sessions connected, in churn: cycles of
 //                                    connect, echo and close, in disconnect: sessions closed
-//   payload_bytes, goodput_bits_per_s   payload of answers that were as they should be
+//   payload_bytes, goodput_bits_per_s   payload of answers that were as they should be; with --one-way of messages acknowledged
 //   rtt_p50_ns, rtt_p90_ns, rtt_p99_ns, rtt_p999_ns, rtt_max_ns, rtt_mean_ns   of these answers, within 6.25 %
 //   datagrams_out_per_request, datagrams_in_per_request, bytes_out_per_request, bytes_in_per_request
 //                                    frames and their bytes from Ethernet header to payload, by the worker's counters

@@ -11,6 +11,7 @@ void Roster::connect(std::uint32_t session, SessionId id) {
 std::uint32_t Roster::disconnect(std::uint32_t session) {
   PENSTOCK_ASSERT(connected(session));
   const std::uint32_t given_up = outstanding(session);
+  if (requests_.capacity() == 0) acknowledge(session, given_up);
   while (outstanding(session) > 0) answer(session);
   entries_[session].id = SessionId();
   --connected_;
@@ -36,6 +37,18 @@ std::uint64_t Roster::answer(std::uint32_t session) {
   requests_.give(request);
   ++entry.answered;
   return due_ns;
+}
+
+void Roster::post(std::uint32_t session) {
+  PENSTOCK_ASSERT(requests_.capacity() == 0);
+  ++entries_[session].sent;
+  ++posted_;
+}
+
+void Roster::acknowledge(std::uint32_t session, std::uint32_t count) {
+  PENSTOCK_ASSERT(requests_.capacity() == 0 && count <= outstanding(session));
+  entries_[session].answered += count;
+  posted_ -= count;
 }
 
 }  // namespace penstock::load

@@ -1,7 +1,8 @@
 // Roster: what a load run remembers of each session: its id, how far it is, and when its requests in flight were due.
 //
 // 24 bytes a session, kept by index, and 16 a request in flight; all of it from the arena at construction. Answers come in
-// the order of the requests of their session, so these form a queue. One core.
+// the order of the requests of their session, so these form a queue. A run without answers (requests_max = 0) has no
+// requests: its messages are counted alone, by post() and acknowledge(). One core.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,9 @@ class Roster {
   // The number of the message whose answer comes next.
   std::uint32_t answered(std::uint32_t session) const { return entries_[session].answered; }
   std::uint32_t outstanding(std::uint32_t session) const { return entries_[session].sent - entries_[session].answered; }
-  // Requests in flight, all sessions together; there is room for `room()` more.
-  std::uint32_t in_flight() const { return requests_.in_use(); }
+  // Requests in flight, all sessions together, or messages that are not acknowledged; there is room for `room()` requests
+  // more.
+  std::uint32_t in_flight() const { return requests_.in_use() + posted_; }
   std::uint32_t room() const { return requests_.capacity() - requests_.in_use(); }
   std::uint32_t connections() const { return connected_; }
 
@@ -41,6 +43,10 @@ class Roster {
   void send(std::uint32_t session, std::uint64_t due_ns);
   // The oldest request in flight of the session is answered: when it was due. There must be one.
   std::uint64_t answer(std::uint32_t session);
+  // One more message was sent that nobody answers …
+  void post(std::uint32_t session);
+  // … and `count` of the session's were acknowledged.
+  void acknowledge(std::uint32_t session, std::uint32_t count);
   void prefetch(std::uint32_t session) const { __builtin_prefetch(&entries_[session]); }
 
  private:
@@ -60,6 +66,7 @@ class Roster {
   std::span<Entry> entries_;
   Slab<Request> requests_;
   std::uint32_t connected_ = 0;
+  std::uint32_t posted_ = 0;  // and not acknowledged, all sessions together
 };
 
 }  // namespace penstock::load

@@ -55,6 +55,7 @@ struct RunPlan {
   std::uint32_t connect_rate = 200'000;  // sessions a second that are begun at most
   std::uint32_t connect_depth = 512;     // … and of which the first echo is outstanding
   bool check_all = false;                // one more compared echo of each session once all are connected
+  bool one_way = false;                  // bulk toward a sink: a message counts as answered when it was acknowledged
   std::uint32_t patience_s = 10;         // without any answer, after which the run is given up
   std::uint64_t seed = 1;
   FloodKind flood = FloodKind::none;

@@ -12,6 +12,7 @@
 #include "control/eal_arguments.hpp"
 #include "penstock/discard.hpp"
 #include "penstock/echo.hpp"
+#include "penstock/sink.hpp"
 #include "runtime/node.hpp"
 #include "runtime/plan.hpp"
 
@@ -31,6 +32,7 @@ std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& pla
   std::vector<std::unique_ptr<Application>> services;
   services.push_back(std::make_unique<Echo>(arena, held_max(plan), plan.stream));
   services.push_back(std::make_unique<Discard>());
+  services.push_back(std::make_unique<Sink>());
   return services;
 }
 

@@ -99,7 +99,7 @@ struct PortConfig {
 
 enum class Protocol : std::uint8_t { kcp };
 // `load` is penstock-load's one service, the others are penstock's: each program counts its own from 0.
-enum class Service : std::uint8_t { echo, discard, load = 0 };
+enum class Service : std::uint8_t { echo, discard, sink, load = 0 };
 // What tells one session from another: the peer's endpoint and conversation number, the endpoint, or the number alone.
 enum class SessionKey : std::uint8_t { address_conv, address, conv };
 enum class Mode : std::uint8_t { message, stream };

@@ -179,6 +179,8 @@ class Check {
       if (other.port == listener.port && same_address)
         fail(listener, "port", fmt::format("{} is taken by listener {}", listener.port, in_quotes(other.name)));
     }
+    if (listener.service == Service::sink && listener.mode == Mode::stream)
+      fail(listener, "mode", "\"sink\" compares whole messages, so that mode must be \"message\"");
     check_bounds(listener);
     check_place(listener);
   }

@@ -42,7 +42,8 @@ void read_place(TableReader& table, ListenerConfig& listener) {
   if (table.scan().role() == Role::load) {
     table.choice("service", listener.service, {{"load", Service::load}}, Need::required);
   } else {
-    table.choice("service", listener.service, {{"echo", Service::echo}, {"discard", Service::discard}}, Need::required);
+    table.choice("service", listener.service,
+                 {{"echo", Service::echo}, {"discard", Service::discard}, {"sink", Service::sink}}, Need::required);
   }
   table.choice(
       "key", listener.key,

@@ -48,6 +48,7 @@ constexpr std::array worker_fields = {
     Field{"overload_windows", &WorkerStats::overload_windows},
     Field{"overload_level", &WorkerStats::overload_level_now},
     Field{"mails", &WorkerStats::mails},
+    Field{"mismatches", &WorkerStats::mismatches},
     Field{"busy_percent", &WorkerStats::busy_percent_now},
     Field{"rx_packets_per_s", &WorkerStats::rx_packets_per_s_now},
     Field{"tx_packets_per_s", &WorkerStats::tx_packets_per_s_now},

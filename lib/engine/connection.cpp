@@ -71,6 +71,12 @@ std::uint64_t& Connection::user_data() { return session_->user_data; }
 const net::Path& Connection::path() const { return session_->path; }
 std::uint32_t Connection::conv() const { return session_->conv; }
 std::uint32_t Connection::listener() const { return session_->listener; }
+
+std::uint32_t Connection::unacknowledged() const {
+  const kcp::Stats stats = machine_->stats();
+  return stats.in_flight + stats.unsent;
+}
+
 bool Connection::proven() const { return session_->state != SessionState::unproven; }
 
 Connection Connections::get(SessionId id) {
@@ -122,6 +128,8 @@ TrafficCounts Connections::traffic() const {
           .rx_bytes = stats.rx_bytes,
           .segments_resent = world.machine_counters.retransmit_timeout + world.machine_counters.retransmit_fast};
 }
+
+void Connections::count_mismatch() { ++worker_.world_->stats.mismatches; }
 
 TrafficCounts TrafficCounts::since(const TrafficCounts& before) const {
   return {.tx_packets = tx_packets - before.tx_packets,

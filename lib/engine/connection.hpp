@@ -50,6 +50,8 @@ class Connection {
   std::uint32_t conv() const;
   std::uint32_t listener() const;
   bool proven() const;
+  // Segments accepted by send() and not acknowledged, unsent ones included. Walks over them: not for every turn.
+  std::uint32_t unacknowledged() const;
 
  private:
   friend class Connections;
@@ -103,6 +105,8 @@ class Connections {
   std::uint32_t worker_index() const;
   std::uint32_t sessions_now() const;
   TrafficCounts traffic() const;
+  // One more message was not what the service knows that it should be; told by the worker's statistics.
+  void count_mismatch();
 
  private:
   Worker& worker_;

@@ -52,6 +52,7 @@ struct WorkerStats {
   std::uint64_t overload_windows = 0;    // windows of 10 ms in which sessions that exist suffered by a full queue
   std::uint64_t overload_level_now = 0;  // Overload::Level
   std::uint64_t mails = 0;               // commands of control carried out
+  std::uint64_t mismatches = 0;          // messages that a service found to be other than they should
   std::uint64_t busy_percent_now = 0;    // share of busy cycles in the last second …
   std::uint64_t rx_packets_per_s_now = 0;
   std::uint64_t tx_packets_per_s_now = 0;  // … and what was received and sent in it

@@ -83,10 +83,12 @@ void Keeper::look_at_links() {
 void Keeper::give_hints() {
   std::uint64_t bad_sums = 0;
   std::uint64_t steered_wrong = 0;
+  std::uint64_t mismatches = 0;
   for (const auto& seat : seats_) {
     if (!seat->published().read(*snapshot_)) continue;
     bad_sums += snapshot_->drops[static_cast<std::size_t>(net::DropReason::udp_bad_checksum)];
     steered_wrong += snapshot_->worker.steered_wrong;
+    mismatches += snapshot_->worker.mismatches;
   }
   if (bad_sums > 0 && !told_of_checksums_) {
     told_of_checksums_ = true;
@@ -100,6 +102,10 @@ void Keeper::give_hints() {
     told_of_steering_ = true;
     say("a port steers flows to other workers than their owners (steered_wrong): they are handed over, at the cost of "
         "a hop");
+  }
+  if (mismatches > mismatches_told_) {
+    mismatches_told_ = mismatches;
+    say(fmt::format("{} messages to a sink were not what penstock-load sends (mismatches)", mismatches));
   }
 }
 

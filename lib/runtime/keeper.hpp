@@ -51,6 +51,7 @@ class Keeper {
   std::vector<bool> link_was_up_;
   bool told_of_checksums_ = false;
   bool told_of_steering_ = false;
+  std::uint64_t mismatches_told_ = 0;
   std::unique_ptr<StatsSnapshot> snapshot_ = std::make_unique<StatsSnapshot>();
 };
 

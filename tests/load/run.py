@@ -54,6 +54,11 @@ CASES = [
     Case("open-loop", ["--shape", "open", "--rate", "20000", "--pick", "uniform", *SHORT], sessions=10_000,
          expect={"requests": (20_000, 41_000)}),
     Case("bulk", ["--shape", "bulk", "--size", "20000", *SHORT], sessions=4, expect={"payload_bytes": (100_000, None)}),
+    Case("one-way", ["--shape", "bulk", "--one-way", "--size", "1376", *SHORT], sessions=2, server={"service": "sink"},
+         expect={"payload_bytes": (10_000_000, None)}),
+    Case("one-way-lossy", ["--shape", "bulk", "--one-way", "--size", "3000", *SHORT], sessions=2, server={"service": "sink"},
+         impair={"loss": 0.02, "reorder": 0.02}, expect={"retransmitted": (10, None)}),
+    Case("one-way-to-an-echo", ["--shape", "bulk", "--one-way", *SHORT], sessions=1, status=1),
     Case("slow-readers", ["--shape", "slow", "--per-session", "1500", "--think-us", "20000", *SHORT], sessions=8),
     Case("bursts", ["--shape", "burst", "--depth", "2000", "--think-us", "100000", *SHORT], sessions=10_000),
     Case("churn", ["--shape", "churn", "--rate", "5000", *SHORT], sessions=20_000, server={"idle_timeout_s": 1},
@@ -118,6 +123,8 @@ def check_server(case, pair):
         complaint = complaint_about(case.opened or case.sessions, totals.get("sessions_opened", 0))
         if complaint:
             raise PairError(f"what the server opened {complaint}: {drops}")
+    if totals["mismatches"] > 0:
+        raise PairError(f"the server's sink found {totals['mismatches']} messages to be wrong")
     missing = [reason for reason in case.dropped if reason not in drops]
     if missing:
         raise PairError(f"the server dropped nothing as {missing}, only {drops}")

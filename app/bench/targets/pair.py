@@ -55,7 +55,7 @@ def config(sessions, device, port, listener):
 
 class Pair:
     def __init__(self, build, wire="memif", sessions=1000, ack_delay_ms=10, hugepages_mb=None, server_listener=None,
-                 server_sessions=None):
+                 server_sessions=None, load_listener=None):
         self.build = pathlib.Path(build)
         self.wire = wire
         self.sessions = sessions
@@ -74,7 +74,7 @@ class Pair:
         self.load_config.write_text(config(
             sessions, load_device, {"addresses": [f"{LOAD}/24"], "local_prefixes": [CLIENTS]},
             {"name": "load", "service": "load", "port": 5000, **LISTENER, "ack_delay_ms": ack_delay_ms,
-             "half_open_max": sessions}))
+             "half_open_max": sessions, **(load_listener or {})}))
         self.server_words = [self.build / "app/penstock/penstock", *self._eal(self.server_cpu, "server", server_vdev),
                              "--", "--config", self.server_config]
         self.load_words = [self.build / "app/load/penstock-load", *self._eal(self.load_cpu, "load", load_vdev), "--",
@@ -121,8 +121,9 @@ class Pair:
         shutil.rmtree(self.folder)
 
     def load(self, words, seconds=5, warmup_s=1, during=None, connect_s=60):
-        """Runs penstock-load to its end; its report, and under `server` what the server's counters did meanwhile.
-        `during(pid)` is called once, in the measured time, and its value stands under `during`."""
+        """Runs penstock-load to its end; its report, under `server` what the server's counters did meanwhile, and under
+        `server_mismatches` what a sink found wrong. `during(pid)` is called once, in the measured time, and its value stands
+        under `during`."""
         command = [*self.load_words, *words.split(), "--seconds", seconds, "--warmup-s", warmup_s]
         watch = Watch(self.server.pid, f"{self.prefix}-server", seconds, during)
         with Process(command, self.folder / "load.log") as load:
@@ -171,9 +172,12 @@ class Watch:
                 if measuring_since is None or time.monotonic() > measuring_since + max(self.seconds - 1.5, 1):
                     continue
                 waited = (waited_ns(self.pid), waited_ns(load.pid))
-                self.samples.append((time.monotonic(), telemetry.totals(), waited))
-                if self.during is not None and not self.seen:
+                totals = telemetry.totals()
+                self.seen["server_mismatches"] = totals["mismatches"]
+                self.samples.append((time.monotonic(), totals, waited))
+                if self.during is not None and "during" not in self.seen:
                     self.seen["during"] = self.during(self.pid)
+            self.seen["server_mismatches"] = telemetry.totals().get("mismatches", self.seen.get("server_mismatches"))
 
     def rates(self):
         """By the second; nothing when the run was too short to tell."""

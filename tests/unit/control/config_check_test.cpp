@@ -177,4 +177,15 @@ TEST_CASE("a local prefix has an address to be routed to, and shares nothing wit
         "t.toml:7: port.vlan.local_prefixes: 10.77.0.0/16 overlaps 10.77.0.2/24");
 }
 
+TEST_CASE("a sink compares messages, and a stream has none") {
+  const auto with_service = [](std::string_view service, std::string_view mode) {
+    return sentence_of(port_text + "[[listener]]\nname = \"a\"\nport = 1\nservice = \"" + std::string(service) +
+                       "\"\nmode = \"" + std::string(mode) + "\"\n");
+  };
+  CHECK(with_service("sink", "message").empty());
+  CHECK(with_service("discard", "stream").empty());
+  CHECK(with_service("sink", "stream") ==
+        "t.toml:8: listener.mode: \"sink\" compares whole messages, so that mode must be \"message\"");
+}
+
 }  // namespace penstock::control

@@ -110,7 +110,8 @@ TEST_CASE("a load configuration has one listener, of the service load, in messag
   };
   const std::string load = "[[listener]]\nname = \"a\"\nport = 1\nservice = \"load\"\n";
   CHECK(sentence(load, Role::load).empty());
-  CHECK(sentence(load, Role::server) == "t.toml:7: listener.service: must be \"echo\" or \"discard\", not \"load\"");
+  CHECK(sentence(load, Role::server) ==
+        "t.toml:7: listener.service: must be \"echo\" or \"discard\" or \"sink\", not \"load\"");
   CHECK(sentence(listener_text, Role::load) == "t.toml:7: listener.service: must be \"load\", not \"echo\"");
   CHECK(sentence(load + "mode = \"stream\"\n", Role::load) ==
         "t.toml:8: listener.mode: must be \"message\", not \"stream\"");

@@ -61,6 +61,7 @@ TEST_CASE("a worker's report tells every counter once, under its own name") {
   CHECK(number(reply, "sessions") == s.worker.sessions_now);
   CHECK(number(reply, "sessions_unproven") == s.worker.sessions_unproven_now);
   CHECK(number(reply, "mails") == s.worker.mails);
+  CHECK(number(reply, "mismatches") == s.worker.mismatches);
   CHECK(number(reply, "segments_sent") == s.machine.segments_sent);
   CHECK(number(reply, "bytes_sent") == s.machine.bytes_sent);
   CHECK(number(reply, "retransmissions") == s.machine.retransmitted_timeout + s.machine.retransmitted_fast);

@@ -382,3 +382,27 @@ TEST_CASE("a service that measures is told of the traffic", "[connection]") {
   CHECK(since.segments_resent > 0);
   CHECK(since.tx_packets == 2 + since.segments_resent);
 }
+
+TEST_CASE("segments are unacknowledged from send() to their ACK", "[connection]") {
+  Rig rig;
+  Peer peer(rig, client_ip());
+  const SessionId id = peer.open();
+  Connections& connections = rig.worker().connections();
+  Connection connection = connections.get(id);
+  CHECK(connection.unacknowledged() == 0);
+  REQUIRE(send_bytes(connections, connection, 10) == SendResult::accepted);
+  REQUIRE(send_bytes(connections, connection, 10) == SendResult::accepted);
+  CHECK(connection.unacknowledged() == 2);
+  rig.turn();
+  CHECK(connection.unacknowledged() == 2);
+  for (const Datagram& datagram : rig.take()) peer.bring(peer.acks(datagram));
+  rig.turn();
+  CHECK(connection.unacknowledged() == 0);
+}
+
+TEST_CASE("what a service counts as wrong stands in the worker's statistics", "[connection]") {
+  Rig rig;
+  rig.worker().connections().count_mismatch();
+  rig.worker().connections().count_mismatch();
+  CHECK(rig.stats().mismatches == 2);
+}

@@ -148,6 +148,21 @@ TEST_CASE("the other shapes' values when nothing is said", "[options]") {
   CHECK(taken("--zipf 1.25 --pick zipf").plan.zipf_permille == 1250);
 }
 
+TEST_CASE("a run toward a sink is bulk of one size, bounded by the windows alone", "[options]") {
+  const RunPlan plan = taken("--shape bulk --one-way --size 1376 --sessions 3").plan;
+  CHECK(plan.one_way);
+  CHECK(plan.requests_in_flight_max == 0);
+  CHECK(plan.per_session > 65'536);
+  CHECK_FALSE(taken("--shape bulk").plan.one_way);
+  CHECK(refused("--one-way").starts_with("--one-way: is for --shape bulk"));
+  CHECK(refused("--shape bulk --one-way --check-all").starts_with("--check-all: "));
+  CHECK(refused("--shape bulk --one-way --depth 5").starts_with("--depth: with --one-way"));
+  CHECK(refused("--shape bulk --one-way --per-session 5").starts_with("--per-session: with --one-way"));
+  CHECK(refused("--shape bulk --one-way --size 8-64").starts_with("--size: with --one-way"));
+  CHECK(refused("--shape bulk --one-way --size 7").starts_with("--size: with --one-way"));
+  CHECK(refused("--shape bulk --one-way --size 8").empty());
+}
+
 TEST_CASE("options that contradict each other are refused", "[options]") {
   CHECK(refused("--shape open").starts_with("--rate: is missing"));
   CHECK(refused("--shape bulk --rate 5").starts_with("--rate: is not for"));

@@ -58,6 +58,20 @@ TEST_CASE("sessions, messages and seeds have contents of their own", "[pattern]"
   CHECK(seen.size() == 2 * 50 * 50);
 }
 
+TEST_CASE("the first word of a message tells what the next ones hold", "[pattern]") {
+  const Pattern pattern(3, 64, 64);
+  for (const std::uint32_t session : {0u, 7u, 0xffff'ffffu}) {
+    for (const std::uint32_t number : {0u, 1u, 0xffff'fffeu}) {
+      std::uint64_t origin = Pattern::origin_of(whole(pattern.key(session, number), 8));
+      CHECK(Pattern::key_of(origin) == pattern.key(session, number));
+      for (std::uint32_t i = 1; i < 5; ++i) {
+        origin = Pattern::next_origin(origin);
+        CHECK(Pattern::key_of(origin) == pattern.key(session, number + i));
+      }
+    }
+  }
+}
+
 TEST_CASE("lengths fill their range and no more", "[pattern]") {
   std::set<std::uint32_t> seen;
   const Pattern pattern(9, 5, 12);

@@ -51,6 +51,26 @@ TEST_CASE("a roster agrees with queues, session by session", "[roster]") {
   CHECK(roster.sent(3) - roster.answered(3) == model[3].size());
 }
 
+TEST_CASE("a run without answers counts messages, all together and by session", "[roster]") {
+  Bench bench(4, 0);
+  Roster& roster = bench.roster;
+  roster.connect(1, id_of(1));
+  roster.connect(2, id_of(2));
+  for (int i = 0; i < 5; ++i) roster.post(1);
+  roster.post(2);
+  roster.acknowledge(1, 3);
+  CHECK(roster.sent(1) == 5);
+  CHECK(roster.answered(1) == 3);
+  CHECK(roster.outstanding(1) == 2);
+  CHECK(roster.in_flight() == 3);
+  CHECK(roster.disconnect(1) == 2);
+  CHECK(roster.in_flight() == 1);
+  CHECK(aborts([&] { roster.acknowledge(2, 2); }));
+  Bench other;
+  other.roster.connect(1, id_of(1));
+  CHECK(aborts([&] { other.roster.post(1); }));
+}
+
 TEST_CASE("a session that ends gives its requests up, and may begin again", "[roster]") {
   Bench bench;
   Roster& roster = bench.roster;
