@@ -32,10 +32,7 @@ class Segment {
   static Segment adopt(Block* block, std::uint32_t offset, std::uint32_t length) {
     PENSTOCK_ASSERT(block != nullptr && block->refs > 0);
     PENSTOCK_ASSERT(offset <= block->size && length <= block->size - offset);
-    Segment segment;
-    segment.block_ = block;
-    segment.stretch_ = {offset, length};
-    return segment;
+    return Segment(block, offset, length);
   }
   // Gives up the reference without releasing it: for hand-off between cores and to the NIC.
   Block* detach() {
@@ -49,7 +46,7 @@ class Segment {
     PENSTOCK_ASSERT(block_ != nullptr);
     PENSTOCK_ASSERT(from <= stretch_.length && length <= stretch_.length - from);
     ++block_->refs;
-    return adopt(block_, stretch_.offset + from, length);
+    return Segment(block_, stretch_.offset + from, length);
   }
   void reset() {
     if (block_ == nullptr) return;
@@ -99,6 +96,8 @@ class Segment {
   }
 
  private:
+  Segment(Block* block, std::uint32_t offset, std::uint32_t length) : block_(block), stretch_{offset, length} {}
+
   // Moved as one word.
   struct alignas(8) Stretch {
     std::uint32_t offset = 0;

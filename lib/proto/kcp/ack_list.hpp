@@ -33,6 +33,12 @@ class AckList {
 
   // Owes one more; false when the list is full and could not grow. An equal entry among the latest is not added again.
   bool add(BuddyMemory& memory, AckEntry entry);
+  // The same for a segment that came for the first time, which no entry names.
+  bool add_fresh(BuddyMemory& memory, AckEntry entry) {
+    if (end_ == capacity_ && !make_room(memory)) return false;
+    entries()[end_++] = entry;
+    return true;
+  }
   const AckEntry& front() const {
     PENSTOCK_ASSERT(!empty());
     return entries()[first_];
@@ -63,9 +69,7 @@ inline bool AckList::add(BuddyMemory& memory, AckEntry entry) {
     const AckEntry& earlier_one = entries()[end_ - i];
     if (earlier_one.sn == entry.sn && earlier_one.stamp == entry.stamp) return true;
   }
-  if (end_ == capacity_ && !make_room(memory)) return false;
-  entries()[end_++] = entry;
-  return true;
+  return add_fresh(memory, entry);
 }
 
 inline void AckList::pop_front(BuddyMemory& memory) {

@@ -12,8 +12,7 @@ bool Receiver::move_lone(Environment& env) {
     park_lone(std::move(payload));
     return false;
   }
-  ring_[deliver_].payload = std::move(payload);
-  ring_[deliver_].present = true;
+  ring_.place(deliver_, std::move(payload), std::uint8_t{0});
   in_order_bytes_ = bytes;
   return true;
 }
@@ -45,7 +44,7 @@ void Receiver::release(Environment& env) {
     take_lone().reset();
     deliver_ = end_;
   }
-  for (; deliver_ != end_; ++deliver_) ring_[deliver_] = {};
+  for (; deliver_ != end_; ++deliver_) ring_[deliver_].payload.reset();
   ring_.release(env.memory);
   deliver_ = next_;
   end_ = next_;

@@ -20,6 +20,9 @@
 namespace penstock::kcp {
 
 struct ReceiveSlot {
+  ReceiveSlot() = default;
+  ReceiveSlot(Segment&& bytes, std::uint8_t frg) : payload(std::move(bytes)), fragment(frg), present(true) {}
+
   Segment payload;
   std::uint8_t fragment = 0;  // frg
   bool present = false;       // the segment is held, be it an empty one
@@ -47,14 +50,19 @@ class Receiver {
   // the kind, with no gap anywhere and room for it. place_of() would say `fresh` and fragment_fits() true; store_next() then
   // does what store() would.
   bool is_plain_next(Seq32 sn, std::uint8_t fragment, std::uint32_t ahead, const Options& options) const {
-    return sn == next_ + ahead && end_ == next_ && fragment == 0 && !options.stream &&
-           undelivered() + ahead < options.receive_window() && (deliver_ == next_ || fragment_of(next_ - 1) == 0);
+    return sn == next_ + ahead && fragment == 0 && undelivered() + ahead < options.receive_window() && plain(options);
   }
   bool store_next(Segment&& payload, Environment& env);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
   bool store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env);
 
   std::optional<Received> poll_receive(Environment& env);
+  // The next to be handed out from the ring is a message of one segment, or the last of one: what poll_receive() hands out
+  // then. Neither may be called when holds_lone().
+  bool whole_next(const Options& options) const {
+    return deliver_ != next_ && !options.stream && ring_[deliver_].fragment == 0;
+  }
+  std::optional<Received> take_whole(Environment& env);
   std::optional<Receivable> receivable(const Options& options) const;
 
   // One whole message is held, in order, and there is no ring: its block is parked in the ring's word, and its length is
@@ -76,6 +84,10 @@ class Receiver {
   bool holds() const { return deliver_ != end_; }
 
  private:
+  // No gap, no message of which a part is missing, and whole messages it is that are asked for.
+  bool plain(const Options& options) const {
+    return end_ == next_ && !options.stream && (deliver_ == next_ || fragment_of(next_ - 1) == 0);
+  }
   bool held(Seq32 sn) const;
   std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
   void park_lone(Segment&& payload);
@@ -88,13 +100,13 @@ class Receiver {
   void skip_empty(Environment& env);
   std::optional<Receivable> receivable_many(const Options& options) const;
 
-  [[no_unique_address]] SlotRing<ReceiveSlot, Unused::cleared> ring_;
-  std::uint16_t lone_offset_ = 0;     // where the lone message begins in its block
-  Seq32 deliver_;                     // next segment to hand out
-  Seq32 next_;                        // next segment expected in order: una
-  Seq32 end_;                         // behind the latest segment held
-  Seq32 fresh_;                       // nothing before it came since the last keep()
-  std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
+  [[no_unique_address]] SlotRing<ReceiveSlot> ring_;  // slots in [deliver, end) are constructed
+  std::uint16_t lone_offset_ = 0;                     // where the lone message begins in its block
+  Seq32 deliver_;                                     // next segment to hand out
+  Seq32 next_;                                        // next segment expected in order: una
+  Seq32 end_;                                         // behind the latest segment held
+  Seq32 fresh_;                                       // nothing before it came since the last keep()
+  std::uint32_t in_order_bytes_ = 0;                  // payload in [deliver, next)
 };
 
 inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && (holds_lone() || ring_[sn].present); }
@@ -133,12 +145,13 @@ inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, 
   PENSTOCK_ASSERT(count <= env.options.receive_window());
   if (holds_lone() && !move_lone(env)) return false;
   if (!ring_.reserve(env.memory, count, deliver_, end_)) return false;
-  ReceiveSlot& slot = ring_[sn];
-  PENSTOCK_ASSERT(!slot.present);
-  slot.payload = std::move(payload);
-  slot.fragment = fragment;
-  slot.present = true;
-  if (!sn.before(end_)) end_ = sn + 1;
+  if (sn.before(end_)) {
+    PENSTOCK_ASSERT(!ring_[sn].present);
+  } else {
+    for (; end_ != sn; ++end_) ring_.place(end_);  // the gap
+    ++end_;
+  }
+  ring_.place(sn, std::move(payload), fragment);
   if (sn.before(fresh_)) fresh_ = sn;
   // Behind a gap nothing comes in order.
   if (sn == next_) move_next();
@@ -154,12 +167,9 @@ inline bool Receiver::store_next(Segment&& payload, Environment& env) {
   }
   if (holds_lone() && !move_lone(env)) return false;
   if (!ring_.reserve(env.memory, undelivered() + 1, deliver_, end_)) return false;
-  ReceiveSlot& slot = ring_[next_];
-  PENSTOCK_ASSERT(!slot.present);
+  PENSTOCK_ASSERT(end_ == next_);
   in_order_bytes_ += payload.length();
-  slot.payload = std::move(payload);
-  slot.fragment = 0;
-  slot.present = true;
+  ring_.place(next_, std::move(payload), std::uint8_t{0});
   end_ = ++next_;
   return true;
 }
@@ -183,7 +193,6 @@ inline Segment Receiver::take_first(Environment& env) {
   ReceiveSlot& slot = ring_[deliver_];
   PENSTOCK_ASSERT(slot.present);
   Segment payload = std::move(slot.payload);
-  slot.present = false;
   in_order_bytes_ -= payload.length();
   ++deliver_;
   if (fresh_.before(deliver_)) fresh_ = deliver_;
@@ -191,16 +200,28 @@ inline Segment Receiver::take_first(Environment& env) {
   return payload;
 }
 
+inline std::optional<Received> Receiver::take_whole(Environment& env) {
+  ReceiveSlot& slot = ring_[deliver_];
+  PENSTOCK_ASSERT(slot.present);
+  std::optional<Received> received(std::in_place, std::move(slot.payload), true);
+  const std::uint32_t bytes = received->bytes.length();
+  in_order_bytes_ -= bytes;
+  ++deliver_;
+  if (fresh_.before(deliver_)) fresh_ = deliver_;
+  env.counters.bytes_received += bytes;
+  ++env.counters.messages_received;
+  if (!holds()) ring_.release(env.memory);
+  return received;
+}
+
 inline std::optional<Received> Receiver::poll_receive(Environment& env) {
   if (deliver_ == next_) return std::nullopt;
   if (holds_lone()) return take_message(env);
-  const std::uint8_t following = env.options.stream ? std::uint8_t{0} : ring_[deliver_].fragment;
-  if (undelivered() <= following) return std::nullopt;
-  const bool message_ends = !env.options.stream && following == 0;
-  std::optional<Received> received(std::in_place, take_first(env), message_ends);
+  if (whole_next(env.options)) return take_whole(env);
+  if (!env.options.stream && undelivered() <= ring_[deliver_].fragment) return std::nullopt;
+  std::optional<Received> received(std::in_place, take_first(env), false);
   if (env.options.stream) skip_empty(env);
   env.counters.bytes_received += received->bytes.length();
-  if (message_ends) ++env.counters.messages_received;
   return received;
 }
 

@@ -55,7 +55,7 @@ struct SendSlot {
 };
 static_assert(sizeof(SendSlot) == 64);
 
-using SendRing = SlotRing<SendSlot, Unused::raw>;
+using SendRing = SlotRing<SendSlot>;
 
 inline std::optional<std::uint32_t> SendSlot::since(Stamp32 stamp, const Moment& moment) const {
   if (transmissions == 1) {

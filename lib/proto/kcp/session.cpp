@@ -44,12 +44,7 @@ inline bool Session::take_plain(Segment& datagram, Instant now, Refusal& refused
   update_after_change(now);
   if (!plain.has_push) return true;
   datagram.trim_front(plain.payload_at);
-  if (!receiver_.store_next(std::move(datagram), *env_)) {
-    refused = refuse_for_memory();
-    return true;
-  }
-  ++env_->counters.segments_received;
-  owe_ack(plain.sn, plain.stamp, now);
+  refused = store_next(std::move(datagram), plain.sn, plain.stamp, now);
   return true;
 }
 
@@ -114,9 +109,16 @@ void Session::close(CloseReason reason, Instant now) {
 std::optional<Received> Session::poll_receive() {
   // A message alone has never shut the window.
   if (receiver_.holds_lone()) return receiver_.take_message(*env_);
+  if (!receiver_.whole_next(env_->options)) return poll_part();
+  // The peer asks after a shut window seldom, so that it is told of the open one unasked.
+  if (receiver_.window(env_->options) == 0) probe_.owe_wins();
+  return receiver_.take_whole(*env_);
+}
+
+// The same for fragments and for streams.
+std::optional<Received> Session::poll_part() {
   const bool was_shut = receiver_.window(env_->options) == 0;
   auto received = receiver_.poll_receive(*env_);
-  // The peer asks after a shut window seldom, so that it is told of the open one unasked.
   if (was_shut && received) probe_.owe_wins();
   return received;
 }
@@ -222,8 +224,9 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
     const Header& header = reader.header();
     sender_.on_window(round, header.una, header.window, *env_);
     if (header.command == Command::push) {
-      const Refusal push = take_push(header, datagram, reader, moment.now);
-      took_data |= push == Refusal::none;
+      const Seq32 before = receiver_.una();
+      const Refusal push = take_pushes(datagram, reader, moment.now);
+      took_data |= push == Refusal::none || receiver_.una() != before;
       if (refused == Refusal::none) refused = push;
     } else if (header.command == Command::ack) {
       on_ack(round, header, moment);
@@ -236,18 +239,31 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
   return took_data ? Refusal::none : refused;
 }
 
-inline Refusal Session::take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
+// Takes the current PUSH of `reader`, and with a whole message in order those behind it that differ only in number, as when
+// a window of messages shares datagrams: they are in order as well and need no more than to be stored.
+inline Refusal Session::take_pushes(Segment& datagram, SegmentReader& reader, Instant now) {
+  const Header& header = reader.header();
   if (phase_ != Phase::open || !receiver_.is_plain_next(header.sn, header.fragment, 0, env_->options)) {
     return take_other_push(header, datagram, reader, now);
   }
-  if (!receiver_.store_next(payload_of(header, datagram, reader), *env_)) return refuse_for_memory();
+  Refusal refused = Refusal::none;
+  do {
+    refused = store_next(payload_of(header, datagram, reader), header.sn, header.stamp, now);
+  } while (refused == Refusal::none && receiver_.window(env_->options) > 0 && reader.next_alike(receiver_.una()));
+  return refused;
+}
+
+// Keeps a whole message that is the next in order, and owes it an ACK.
+inline Refusal Session::store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now) {
+  if (!receiver_.store_next(std::move(payload), *env_)) return refuse_for_memory();
   ++env_->counters.segments_received;
-  owe_ack(header.sn, header.stamp, now);
+  owe_ack(acks_.add_fresh(env_->memory, {sn, stamp}), now);
   return Refusal::none;
 }
 
-inline void Session::owe_ack(Seq32 sn, Stamp32 stamp, Instant now) {
-  if (!acks_.add(env_->memory, {sn, stamp})) ++env_->counters.acks_left_out;
+// What follows from one more ACK owed; `added` when the list had room for it.
+inline void Session::owe_ack(bool added, Instant now) {
+  if (!added) ++env_->counters.acks_left_out;
   if (env_->options.ack_delay_ms != 0) put_off_acks(now);
   probe_.allow_ping();
 }
@@ -283,7 +299,7 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
       return Refusal::none;
     }
   }
-  owe_ack(header.sn, header.stamp, now);
+  owe_ack(acks_.add(env_->memory, {header.sn, header.stamp}), now);
   return Refusal::none;
 }
 

@@ -115,10 +115,11 @@ class Session {
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;
   Refusal apply(Segment& datagram, const Moment& moment);
-  Refusal take_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
+  Refusal take_pushes(Segment& datagram, SegmentReader& reader, Instant now);
+  Refusal store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now);
   Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
   Refusal refuse_for_memory();
-  void owe_ack(Seq32 sn, Stamp32 stamp, Instant now);
+  void owe_ack(bool added, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
   void put_off_acks(Instant now);
@@ -126,6 +127,7 @@ class Session {
   bool acks_waited_enough() const;
   void end_retry();
   std::optional<SessionEvent> take_event();
+  std::optional<Received> poll_part();
   SendResult after_send(SendResult result, Instant now);
   Header common_header() const;
   void write_answer(OutDatagram& out, const Header& common);

@@ -60,6 +60,9 @@ class SegmentReader {
   // Moves to the next segment. False at the end, or when the segment is longer than the rest: then malformed() tells.
   bool next();
   const Header& header() const { return header_; }
+  // Moves to the next segment if it is a PUSH like the current one: with the same conv, cmd, frg, wnd and una, and the number
+  // `sn`. False otherwise, or when it is malformed, and the reader stays.
+  bool next_alike(Seq32 sn);
   // Where the payload of the current segment begins in the datagram.
   std::uint32_t payload_offset() const { return end_ - header_.length; }
   // The current segment is the only one of the datagram.
@@ -127,6 +130,19 @@ inline bool SegmentReader::next() {
     return false;
   }
   end_ += header_bytes + header_.length;
+  return true;
+}
+
+inline bool SegmentReader::next_alike(Seq32 sn) {
+  const std::size_t rest = bytes_.size() - end_;
+  if (rest < header_bytes) return false;
+  const Header header = decode(bytes_.data() + end_);
+  const bool alike = header.conv == header_.conv && header.command == header_.command &&
+                     header.fragment == header_.fragment && header.window == header_.window &&
+                     header.una == header_.una && header.sn == sn;
+  if (!alike || header.length > rest - header_bytes) return false;
+  header_ = header;
+  end_ += header_bytes + header.length;
   return true;
 }
 

@@ -1,6 +1,7 @@
-// Shows that the short way of plain datagrams does what the long way does, whatever comes.
+// Shows that the short ways, of plain datagrams and of runs of PUSHes, do what the long way does, whatever comes.
 // How: two equal sessions live through the same random life; one of them gets each datagram with a byte too many behind it,
-// which KCP ignores but which makes it no plain one. After each step both must tell the same and write the same.
+// which KCP ignores but which makes it no plain one, or with windows that differ, which makes its segments no run. After each
+// step both must tell the same and write the same.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
@@ -126,7 +127,53 @@ void live(std::uint64_t seed, const Options& options) {
   }
 }
 
+// Several PUSHes in a datagram, most of them in order, some of them not; `smaller` takes 1 from each other window.
+Bytes several(Rng& rng, std::uint32_t next_expected, bool smaller) {
+  Bytes bytes;
+  std::uint32_t sn = next_expected;
+  const auto count = 1 + rng.below(20);
+  for (std::uint64_t i = 0; i < count; ++i, ++sn) {
+    if (rng.below(40) == 0) sn += static_cast<std::uint32_t>(rng.between(-3, 3));
+    Wire push{.sn = sn, .ts = rng.next32(), .payload = std::string(rng.below(30), 'p')};
+    if (rng.below(60) == 0) push.frg = 1;
+    if (rng.below(60) == 0) push.command = Command::wask, push.payload.clear();
+    if (smaller && i % 2 == 1) --push.wnd;
+    const Bytes segment = wire({push});
+    bytes.insert(bytes.end(), segment.begin(), segment.end());
+  }
+  return bytes;
+}
+
+void live_of_runs(std::uint64_t seed, const WorldSize& size) {
+  Rng rng(seed);
+  SessionBench run(quick(), ours(), size);
+  SessionBench single(quick(), ours(), size);
+  std::uint32_t next_expected = 0;
+  for (int step = 0; step < 200; ++step) {
+    const Instant now = Instant::at_us(step * 1000);
+    Rng again = rng;
+    const Bytes datagram = several(rng, next_expected, false);
+    const std::uint64_t before = run.world.counters.segments_received;
+    REQUIRE(test::deliver(run.world, run.session, datagram, now) ==
+            test::deliver(single.world, single.session, several(again, next_expected, true), now));
+    next_expected += static_cast<std::uint32_t>(run.world.counters.segments_received - before);
+    if (rng.below(4) == 0) REQUIRE(receive_all(run.session) == receive_all(single.session));
+    if (rng.below(3) == 0) {
+      REQUIRE(transmit_all(run.world, run.session, now) == transmit_all(single.world, single.session, now));
+    }
+    compare(run, single);
+  }
+}
+
 }  // namespace
+
+TEST_CASE("a run of PUSHes does what they do one by one") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    INFO("seed " << seed);
+    live_of_runs(seed, {});
+    live_of_runs(seed, {.memory_bytes = 2048});
+  }
+}
 
 TEST_CASE("a plain datagram does what the same one does that is judged segment by segment") {
   Options classic = quick();

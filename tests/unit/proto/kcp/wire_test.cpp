@@ -91,6 +91,39 @@ TEST_CASE("at_last tells whether another header follows") {
   CHECK(reader.at_last());
 }
 
+TEST_CASE("only a segment that differs in number, stamp and payload is alike") {
+  const Wire first{.sn = 1, .una = 7, .ts = 10, .wnd = 99, .frg = 2, .payload = "one"};
+  const auto alike = [&](const Wire& second, std::uint32_t sn = 2) {
+    Bytes datagram = wire({first, second});
+    SegmentReader reader(datagram);
+    REQUIRE(reader.next());
+    const bool taken = reader.next_alike(Seq32(sn));
+    CHECK(reader.header().sn.raw() == (taken ? sn : 1));
+    CHECK(reader.payload_offset() == (taken ? 51 : 24));
+    CHECK(reader.next() == !taken);
+    return taken;
+  };
+  Wire second{.sn = 2, .una = 7, .ts = 11, .wnd = 99, .frg = 2, .payload = ""};
+  CHECK(alike(second));
+  CHECK(!alike(second, 3));
+  for (int field = 0; field < 5; ++field) {
+    Wire other = second;
+    if (field == 0) other.command = Command::ack;
+    if (field == 1) other.una = 8;
+    if (field == 2) other.wnd = 98;
+    if (field == 3) other.frg = 1;
+    if (field == 4) other.conversation = conv + 1;
+    CHECK(!alike(other));
+  }
+  Bytes lies = wire({first, second});
+  lies[27 + 20] = 1;  // its length, with nothing behind it
+  SegmentReader reader(lies);
+  REQUIRE(reader.next());
+  CHECK(!reader.next_alike(Seq32(2)));
+  CHECK(!reader.next());
+  CHECK(reader.malformed());
+}
+
 TEST_CASE("no length leads the reader out of the datagram") {
   Rng rng(2);
   const std::uint32_t lengths[] = {0,           1,           23,          24,          25,         1000,
