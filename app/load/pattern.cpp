@@ -45,6 +45,16 @@ constexpr std::uint64_t unmix(std::uint64_t value) {
 }
 static_assert(unmix(mix(0x0123'4567'89ab'cdef)) == 0x0123'4567'89ab'cdef);
 
+// Words that follow each other, written or compared at once; compilers without such registers make several of it.
+using Stride = std::uint64_t __attribute__((vector_size(4 * word_bytes)));
+constexpr Stride stride_step = {4 * step, 4 * step, 4 * step, 4 * step};
+
+Stride stride_at(std::uint64_t key, std::uint32_t word) {
+  const std::uint64_t first = word_at(key, word);
+  const Stride words = {first, first + step, first + 2 * step, first + 3 * step};
+  return words;
+}
+
 // The pattern's bytes from `offset` on, at most up to the end of a word.
 std::array<std::uint8_t, word_bytes> tail_of_word(std::uint64_t key, std::uint32_t offset) {
   std::uint64_t word = word_at(key, offset / word_bytes) >> (8 * (offset % word_bytes));
@@ -77,11 +87,12 @@ void Pattern::fill(std::span<std::uint8_t> bytes, std::uint64_t key, std::uint32
   const std::size_t lead = lead_bytes(offset, bytes.size());
   if (lead > 0) std::memcpy(bytes.data(), tail_of_word(key, offset).data(), lead);
   std::uint8_t* to = bytes.data() + lead;
-  const std::size_t words = (bytes.size() - lead) / word_bytes;
-  std::uint64_t word = word_at(key, static_cast<std::uint32_t>((offset + lead) / word_bytes));
-  for (std::size_t i = 0; i < words; ++i, word += step) std::memcpy(to + i * word_bytes, &word, word_bytes);
-  const std::size_t rest = (bytes.size() - lead) % word_bytes;
-  if (rest > 0) std::memcpy(to + words * word_bytes, &word, rest);
+  std::size_t left = bytes.size() - lead;
+  Stride words = stride_at(key, static_cast<std::uint32_t>((offset + lead) / word_bytes));
+  for (; left >= sizeof words; left -= sizeof words, to += sizeof words, words += stride_step) {
+    std::memcpy(to, &words, sizeof words);
+  }
+  std::memcpy(to, &words, left);
 }
 
 // Looks at all of it: what is compared is nearly always right, and a loop without exits is several times as fast.
@@ -89,16 +100,16 @@ bool Pattern::matches(std::span<const std::uint8_t> bytes, std::uint64_t key, st
   const std::size_t lead = lead_bytes(offset, bytes.size());
   if (lead > 0 && std::memcmp(bytes.data(), tail_of_word(key, offset).data(), lead) != 0) return false;
   const std::uint8_t* from = bytes.data() + lead;
-  const std::size_t words = (bytes.size() - lead) / word_bytes;
-  std::uint64_t expected = word_at(key, static_cast<std::uint32_t>((offset + lead) / word_bytes));
-  std::uint64_t different = 0;
-  for (std::size_t i = 0; i < words; ++i, expected += step) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from + i * word_bytes, word_bytes);
-    different |= word ^ expected;
+  std::size_t left = bytes.size() - lead;
+  Stride expected = stride_at(key, static_cast<std::uint32_t>((offset + lead) / word_bytes));
+  Stride different = {};
+  for (; left >= sizeof expected; left -= sizeof expected, from += sizeof expected, expected += stride_step) {
+    Stride words;
+    std::memcpy(&words, from, sizeof words);
+    different |= words ^ expected;
   }
-  const std::size_t rest = (bytes.size() - lead) % word_bytes;
-  return different == 0 && (rest == 0 || std::memcmp(from + words * word_bytes, &expected, rest) == 0);
+  const std::uint64_t any = different[0] | different[1] | different[2] | different[3];
+  return any == 0 && std::memcmp(from, &expected, left) == 0;
 }
 
 }  // namespace penstock::load
