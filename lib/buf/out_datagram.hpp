@@ -37,17 +37,31 @@ class OutDatagram {
   }
   // Adds the payload's bytes. Requires payload.length() ≤ room().
   void append(const Segment& payload) {
-    if (payload.length() > copy_break_) return link_to(payload);
-    std::uint8_t* to = header(payload.length());
-    if (!payload.empty()) std::memcpy(to, payload.data(), payload.length());
+    append_with_header(0, payload, [](std::uint8_t*) {});
+  }
+  // Adds a header of `count` bytes, which `write` is given the place of, and behind it the payload's bytes. Requires that
+  // both fit together.
+  template <class Write>
+  void append_with_header(std::uint32_t count, const Segment& payload, Write&& write) {
+    const std::uint32_t length = payload.length();
+    PENSTOCK_ASSERT(std::uint64_t{count} + length <= room());
+    std::uint8_t* to = end_;
+    end_ += count;
+    write(to);
+    if (length > copy_break_) return link_to(payload);
+    if (length == 0) return;
+    end_ += length;
+    std::memcpy(to + count, payload.data(), length);
   }
 
   // Bytes that still fit; 0 once a payload is linked.
   std::uint32_t room() const { return static_cast<std::uint32_t>(limit_ - end_); }
   std::uint32_t size() const { return head_bytes() + link_.length(); }
   bool empty() const { return size() == 0; }
-  // Lowers the capacity to `capacity`, not below what is written: a machine asks for less than the path allows.
-  void limit(std::uint32_t capacity) { limit_ = std::clamp(begin_ + capacity, end_, limit_); }
+  // Lowers the room to `bytes`: a machine asks for less than the path allows.
+  void limit_room(std::uint32_t bytes) {
+    if (bytes < room()) limit_ = end_ + bytes;
+  }
 
   // The Internet sum of head and link.
   std::uint64_t sum() const;

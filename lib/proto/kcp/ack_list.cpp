@@ -5,12 +5,10 @@
 
 namespace penstock::kcp {
 
-void AckList::clear(BuddyMemory& memory) {
-  if (capacity_ != in_place) memory.give(far_, capacity_ * sizeof(AckEntry));
+void AckList::give_back(BuddyMemory& memory) {
+  memory.give(far_, capacity_ * sizeof(AckEntry));
   std::construct_at(&near_);
   capacity_ = in_place;
-  first_ = 0;
-  end_ = 0;
 }
 
 // Moves the entries to the front, and into a larger block when that is not enough.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "base/assert.hpp"
 #include "base/buddy.hpp"
@@ -43,13 +44,17 @@ class AckList {
     PENSTOCK_ASSERT(!empty());
     return entries()[first_];
   }
-  void pop_front(BuddyMemory& memory);
-  void clear(BuddyMemory& memory);
+  // What is owed, the oldest first; until the next call that changes the list.
+  std::span<const AckEntry> owed() const { return {entries() + first_, count()}; }
+  // The oldest `count` are owed no more.
+  void drop(std::uint32_t count, BuddyMemory& memory);
+  void clear(BuddyMemory& memory) { drop(count(), memory); }
 
   bool empty() const { return first_ == end_; }
   std::uint32_t count() const { return static_cast<std::uint32_t>(end_ - first_); }
 
  private:
+  [[gnu::noinline]] void give_back(BuddyMemory& memory);
   bool make_room(BuddyMemory& memory);
   const AckEntry* entries() const { return capacity_ == in_place ? near_ : far_; }
   AckEntry* entries() { return capacity_ == in_place ? near_ : far_; }
@@ -72,9 +77,13 @@ inline bool AckList::add(BuddyMemory& memory, AckEntry entry) {
   return add_fresh(memory, entry);
 }
 
-inline void AckList::pop_front(BuddyMemory& memory) {
-  PENSTOCK_ASSERT(!empty());
-  if (++first_ == end_) clear(memory);
+inline void AckList::drop(std::uint32_t dropped, BuddyMemory& memory) {
+  PENSTOCK_ASSERT(dropped <= count());
+  first_ = static_cast<std::uint16_t>(first_ + dropped);
+  if (!empty()) return;
+  first_ = 0;
+  end_ = 0;
+  if (capacity_ != in_place) give_back(memory);
 }
 
 }  // namespace penstock::kcp

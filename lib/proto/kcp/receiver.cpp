@@ -17,6 +17,11 @@ bool Receiver::move_lone(Environment& env) {
   return true;
 }
 
+bool Receiver::make_room(Environment& env) {
+  if (holds_lone() && !move_lone(env)) return false;
+  return ring_.reserve(env.memory, undelivered() + 1, deliver_, end_);
+}
+
 std::optional<Receivable> Receiver::receivable_many(const Options& options) const {
   if (options.stream) return Receivable{.segments = undelivered(), .bytes = in_order_bytes_};
   const std::uint32_t count = ring_[deliver_].fragment + 1u;

@@ -19,14 +19,13 @@
 
 namespace penstock::kcp {
 
-struct ReceiveSlot {
+struct alignas(32) ReceiveSlot {
   ReceiveSlot() = default;
   ReceiveSlot(Segment&& bytes, std::uint8_t frg) : payload(std::move(bytes)), fragment(frg), present(true) {}
 
   Segment payload;
   std::uint8_t fragment = 0;  // frg
   bool present = false;       // the segment is held, be it an empty one
-  std::uint64_t unused = 0;   // makes the size a power of two
 };
 static_assert(sizeof(ReceiveSlot) == 32);
 
@@ -94,6 +93,8 @@ class Receiver {
   Segment take_lone();
   // Moves the lone message into a ring; false when memory is short.
   bool move_lone(Environment& env);
+  // Makes room in the ring for one more segment in order.
+  [[gnu::noinline]] bool make_room(Environment& env);
   // Takes what is in order from `next` on, which is held.
   void move_next();
   Segment take_first(Environment& env);
@@ -160,14 +161,15 @@ inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, 
 }
 
 inline bool Receiver::store_next(Segment&& payload, Environment& env) {
-  if (!holds() && payload.holds() && payload.offset() <= 0xffff) {
-    park_lone(std::move(payload));
-    end_ = ++next_;
-    return true;
-  }
-  if (holds_lone() && !move_lone(env)) return false;
-  if (!ring_.reserve(env.memory, undelivered() + 1, deliver_, end_)) return false;
   PENSTOCK_ASSERT(end_ == next_);
+  if (undelivered() >= ring_.capacity()) {
+    if (!holds() && payload.holds() && payload.offset() <= 0xffff) {
+      park_lone(std::move(payload));
+      end_ = ++next_;
+      return true;
+    }
+    if (!make_room(env)) return false;
+  }
   in_order_bytes_ += payload.length();
   ring_.place(next_, std::move(payload), std::uint8_t{0});
   end_ = ++next_;

@@ -42,16 +42,6 @@ SendResult Sender::send(SegmentQueue& message, Environment& env) {
   return SendResult::accepted;
 }
 
-SendResult Sender::send_one(Segment& payload, Environment& env) {
-  PENSTOCK_ASSERT(!env.options.stream && payload.length() <= env.options.mss());
-  if (unsent() + 1 > env.options.send_queue_segments_max) return refuse_full(1, env);
-  if (!ring_.reserve(env.memory, in_flight() + unsent() + 1, una_, end_)) return refuse_for_memory(env);
-  const std::uint32_t bytes = payload.length();
-  ring_.place(end_, payload.empty() ? Segment() : env.blocks.compact(std::move(payload)), std::uint8_t{0});
-  accept(1, bytes, env);
-  return SendResult::accepted;
-}
-
 SendResult Sender::refuse_full(std::uint32_t segments, Environment& env) {
   wanted_ = static_cast<std::uint16_t>(segments);
   ++env.counters.sends_full;
@@ -63,31 +53,6 @@ SendResult Sender::refuse_for_memory(Environment& env) {
   wanted_ = 0;
   ++env.counters.sends_no_memory;
   return SendResult::full;
-}
-
-inline void Sender::accept(std::uint32_t segments, std::uint64_t bytes, Environment& env) {
-  end_ = end_ + segments;
-  wanted_ = 0;
-  ++env.counters.messages_sent;
-  env.counters.bytes_sent += bytes;
-}
-
-void Sender::note_window(Seq32 una, std::uint16_t window, Environment& env) {
-  // Toward ikcp and kcp-go alike, una and wnd order two datagrams by themselves: una never falls, and while it stands
-  // still the peer's queue can only drain, so of two equal una the larger wnd is the later one. ts does not serve: in an
-  // ACK it is our echo, in WASK and WINS whatever the peer's last ACK left there. A WINS that reopens a window has the
-  // same una and a larger wnd, and is taken.
-  if (!peer_window_known_ || una.after(peer_una_)) {
-    peer_window_max_ = peer_window_known_ ? std::max(peer_window_max_, window) : window;
-    peer_window_known_ = true;
-    peer_window_ = window;
-    if (una.after(peer_una_)) peer_una_ = una;
-  } else if (una == peer_una_) {
-    peer_window_ = std::max(peer_window_, window);
-    peer_window_max_ = std::max(peer_window_max_, window);
-  } else {
-    ++env.counters.windows_stale;
-  }
 }
 
 void Sender::end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env) {
@@ -103,7 +68,7 @@ void Sender::end_round(AckRound& round, const Moment& moment, Congestion& conges
   congestion.on_acked(round.acked, moment.now);
 }
 
-void Sender::write(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+void Sender::write(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Congestion& congestion,
                    Environment& env) {
   if (!scanning_ && in_flight() > 0 && (skips_due_ || moment.now >= earliest_)) {
     scanning_ = true;
@@ -111,46 +76,11 @@ void Sender::write(OutDatagram& out, const Header& common, const Moment& moment,
     cursor_ = una_;
     earliest_ = Instant::never();
   }
-  if (scanning_ && !resend_due(out, common, moment, rtt, env)) return;
-  if (!write_new(out, common, moment, rtt, congestion, env)) return;
-  if (scanning_) end_scan(moment, congestion, env.options);
-}
-
-// First transmissions, while the windows and `out` have room. False when it was `out` that had none.
-inline bool Sender::write_new(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt,
-                              Congestion& congestion, Environment& env) {
-  const std::uint32_t allowed = window(congestion, env.options);
-  const std::uint32_t rto_us = rtt.rto_us();
-  const Instant resend_at = moment.now + Duration::us(rto_us + (env.options.nodelay == 0 ? rto_us / 8 : 0));
-  bool fits = true;
-  for (; next_ != end_ && in_flight() < allowed; ++next_) {
-    SendSlot& slot = ring_[next_];
-    fits = header_bytes + slot.payload.length() <= out.room();
-    if (!fits) break;
-    slot.rto_us = rto_us;
-    slot.resend_at = resend_at;
-    slot.record_first(moment);
-    write_segment(out, common, slot, next_, moment);
-    congestion.on_sent(1, slot.payload.length(), moment.now);
-    ++env.counters.segments_sent;
-    earliest_ = earlier(earliest_, resend_at);
-  }
-  if (scanning_) cursor_ = next_;
-  return fits;
-}
-
-inline void Sender::write_segment(OutDatagram& out, const Header& common, const SendSlot& slot, Seq32 sn,
-                                  const Moment& moment) {
-  encode({.conv = common.conv,
-          .command = Command::push,
-          .fragment = slot.fragment,
-          .window = common.window,
-          .stamp = moment.stamp,
-          .sn = sn,
-          .una = common.una,
-          .length = slot.payload.length()},
-         out.header(header_bytes));
-  if (!slot.payload.empty()) out.append(slot.payload);
+  if (scanning_ && !resend_due(out, heading, moment, rtt, env)) return;
+  const bool all_new = write_new(sendable(congestion, env.options), out, heading, moment, rtt, congestion, env);
+  if (!scanning_) return;
+  cursor_ = next_;
+  if (all_new) end_scan(moment, congestion, env.options);
 }
 
 void Sender::refresh(Instant now) {
@@ -256,8 +186,7 @@ Sender::Cause Sender::cause_of(const SendSlot& slot, Instant now, const Options&
 }
 
 // Goes on with the scan and resends what is due. False when `out` had no room for one: the scan goes on there.
-bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt,
-                        Environment& env) {
+bool Sender::resend_due(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env) {
   while (cursor_.before(next_)) {
     SendSlot& slot = ring_[cursor_];
     if (slot.acked()) {
@@ -267,7 +196,7 @@ bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& mo
     const Cause cause = cause_of(slot, moment.now, env.options);
     if (cause != Cause::none) {
       if (header_bytes + slot.payload.length() > out.room()) return false;
-      resend(out, common, cursor_, cause, moment, rtt, env);
+      resend(out, heading, cursor_, cause, moment, rtt, env);
     }
     earliest_ = earlier(earliest_, slot.resend_at);
     ++cursor_;
@@ -275,7 +204,7 @@ bool Sender::resend_due(OutDatagram& out, const Header& common, const Moment& mo
   return true;
 }
 
-void Sender::resend(OutDatagram& out, const Header& common, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+void Sender::resend(OutDatagram& out, Heading heading, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
                     Environment& env) {
   SendSlot& slot = ring_[sn];
   const Options& options = env.options;
@@ -291,7 +220,7 @@ void Sender::resend(OutDatagram& out, const Header& common, Seq32 sn, Cause caus
   slot.fastack = 0;
   slot.record(moment);
   dead_ |= slot.transmissions >= options.dead_link;
-  write_segment(out, common, slot, sn, moment);
+  write_segment(out, heading, slot, sn, moment);
 }
 
 // The scan has passed all in flight, and what was new has been added: now losses take effect, once, as in ikcp_flush.

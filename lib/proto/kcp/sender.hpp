@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "buf/out_datagram.hpp"
 #include "buf/segment_queue.hpp"
 #include "proto/congestion.hpp"
 #include "proto/kcp/environment.hpp"
-#include "proto/kcp/plain_datagram.hpp"
 #include "proto/kcp/rtt.hpp"
 #include "proto/kcp/send_slot.hpp"
 #include "proto/kcp/wire.hpp"
@@ -45,7 +45,6 @@ class Sender {
   // For each segment of a datagram: its una and wnd …
   void on_window(AckRound& round, Seq32 una, std::uint16_t window, Environment& env) {
     if (una.after(round.una)) round.una = una;
-    if (una == peer_una_ && window <= peer_window_ && peer_window_known_) return;
     note_window(una, window, env);
   }
   // … and for an ACK its sn and ts.
@@ -53,16 +52,26 @@ class Sender {
   // After the last segment, when an ACK counted or una moved: frees what una covers, counts skips, lets the controller grow.
   void end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env);
 
-  // The same for a whole datagram that acknowledges nothing or just the oldest segment out: what most traffic is. False, and
-  // nothing done, for any other.
-  bool take_plain(const PlainDatagram& in, const Moment& moment, Rtt& rtt, Congestion& congestion, Environment& env);
+  // The short way of what nearly all datagrams tell. Nothing new, by una and wnd:
+  bool knows(Seq32 una, std::uint16_t window) const { return una == una_ && knows_window(una, window); }
+  // … or by an ACK that the oldest segment out arrived, whose una is the next sn. False, and nothing done, when `echo` does
+  // not name its only transmission, or when the next one was acknowledged before.
+  bool take_oldest(Stamp32 echo, std::uint16_t window, const Moment& moment, Rtt& rtt, Congestion& congestion,
+                   Environment& env);
 
-  // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `common` carries
-  // conv, window and una.
-  void write(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+  // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `heading` is
+  // what our headers carry.
+  void write(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Congestion& congestion,
              Environment& env);
   // True when write() would find something, were there room.
   bool wants_write(Instant now, const Congestion& congestion, const Options& options) const;
+  // No resend is due: then write() writes what write_new() does.
+  bool quiet(Instant now) const { return !scanning_ && !skips_due_ && now < earliest_; }
+  // Segments that the windows would let out now, …
+  std::uint32_t sendable(const Congestion& congestion, const Options& options) const;
+  // … and the first transmission of `count` ≤ sendable() of them, while `out` has room. False when it had none.
+  bool write_new(std::uint32_t count, OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt,
+                 Congestion& congestion, Environment& env);
   // Drops the resend deadline's slack: after this next_resend() is exact. Call when it has passed.
   void refresh(Instant now);
   // Not later than the earliest resend; in the past while a scan is unfinished, never() when nothing is in flight.
@@ -106,12 +115,12 @@ class Sender {
   std::uint32_t window(const Congestion& congestion, const Options& options) const {
     return std::min({options.snd_wnd, std::uint32_t{peer_window_}, congestion.window()});
   }
-  bool may_send_new(const Congestion& congestion, const Options& options) const {
-    return next_ != end_ && in_flight() < window(congestion, options);
+  bool knows_window(Seq32 una, std::uint16_t window) const {
+    return una == peer_una_ && window <= peer_window_ && peer_window_known_;
   }
   void note_window(Seq32 una, std::uint16_t window, Environment& env);
-  SendResult refuse_full(std::uint32_t segments, Environment& env);
-  SendResult refuse_for_memory(Environment& env);
+  [[gnu::cold]] SendResult refuse_full(std::uint32_t segments, Environment& env);
+  [[gnu::cold]] SendResult refuse_for_memory(Environment& env);
   void accept(std::uint32_t segments, std::uint64_t bytes, Environment& env);
   bool append_to_last(SegmentQueue& message, Environment& env);
   std::uint32_t fragments_max(const Options& options) const;
@@ -121,13 +130,10 @@ class Sender {
   void skip_run(Seq32& sn);
   static bool may_resend_fast(const SendSlot& slot, const Options& options);
   Cause cause_of(const SendSlot& slot, Instant now, const Options& options) const;
-  bool resend_due(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Environment& env);
-  bool write_new(OutDatagram& out, const Header& common, const Moment& moment, const Rtt& rtt, Congestion& congestion,
-                 Environment& env);
-  void resend(OutDatagram& out, const Header& common, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
+  bool resend_due(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
+  void resend(OutDatagram& out, Heading heading, Seq32 sn, Cause cause, const Moment& moment, const Rtt& rtt,
               Environment& env);
-  static void write_segment(OutDatagram& out, const Header& common, const SendSlot& slot, Seq32 sn,
-                            const Moment& moment);
+  static void write_segment(OutDatagram& out, Heading heading, const SendSlot& slot, Seq32 sn, const Moment& moment);
   void end_scan(const Moment& moment, Congestion& congestion, const Options& options);
 
   [[no_unique_address]] SendRing ring_;
@@ -151,8 +157,79 @@ class Sender {
 };
 
 inline bool Sender::wants_write(Instant now, const Congestion& congestion, const Options& options) const {
-  if (may_send_new(congestion, options)) return true;
+  if (next_ != end_ && in_flight() < window(congestion, options)) return true;
   return in_flight() > 0 && (scanning_ || skips_due_ || now >= earliest_);
+}
+
+inline SendResult Sender::send_one(Segment& payload, Environment& env) {
+  PENSTOCK_ASSERT(!env.options.stream && payload.length() <= env.options.mss());
+  if (unsent() >= env.options.send_queue_segments_max) return refuse_full(1, env);
+  const auto count = static_cast<std::uint32_t>(end_.distance_from(una_)) + 1;
+  if (!ring_.reserve(env.memory, count, una_, end_)) return refuse_for_memory(env);
+  const std::uint32_t bytes = payload.length();
+  ring_.place(end_, payload.empty() ? Segment() : env.blocks.compact(std::move(payload)), std::uint8_t{0});
+  accept(1, bytes, env);
+  return SendResult::accepted;
+}
+
+inline void Sender::accept(std::uint32_t segments, std::uint64_t bytes, Environment& env) {
+  end_ = end_ + segments;
+  wanted_ = 0;
+  ++env.counters.messages_sent;
+  env.counters.bytes_sent += bytes;
+}
+
+inline std::uint32_t Sender::sendable(const Congestion& congestion, const Options& options) const {
+  const std::uint32_t allowed = window(congestion, options);
+  return in_flight() < allowed ? std::min(allowed - in_flight(), unsent()) : 0;
+}
+
+inline bool Sender::write_new(std::uint32_t count, OutDatagram& out, Heading heading, const Moment& moment,
+                              const Rtt& rtt, Congestion& congestion, Environment& env) {
+  const std::uint32_t rto_us = rtt.rto_us();
+  const Instant resend_at = moment.now + Duration::us(rto_us + (env.options.nodelay == 0 ? rto_us / 8 : 0));
+  const Seq32 end = next_ + count;
+  Seq32 sn = next_;
+  for (; sn != end && out.room() >= header_bytes; ++sn) {
+    SendSlot& slot = ring_[sn];
+    if (slot.payload.length() > out.room() - header_bytes) break;
+    slot.rto_us = rto_us;
+    slot.resend_at = resend_at;
+    slot.record_first(moment);
+    write_segment(out, heading, slot, sn, moment);
+    congestion.on_sent(1, slot.payload.length(), moment.now);
+  }
+  if (sn == next_) return count == 0;
+  env.counters.segments_sent += static_cast<std::uint32_t>(sn.distance_from(next_));
+  earliest_ = earlier(earliest_, resend_at);
+  next_ = sn;
+  return sn == end;
+}
+
+inline void Sender::write_segment(OutDatagram& out, Heading heading, const SendSlot& slot, Seq32 sn,
+                                  const Moment& moment) {
+  out.append_with_header(header_bytes, slot.payload, [&](std::uint8_t* to) {
+    encode(heading, Command::push, slot.fragment, moment.stamp, sn, slot.payload.length(), to);
+  });
+}
+
+inline void Sender::note_window(Seq32 una, std::uint16_t window, Environment& env) {
+  // Toward ikcp and kcp-go alike, una and wnd order two datagrams by themselves: una never falls, and while it stands
+  // still the peer's queue can only drain, so of two equal una the larger wnd is the later one. ts does not serve: in an
+  // ACK it is our echo, in WASK and WINS whatever the peer's last ACK left there. A WINS that reopens a window has the
+  // same una and a larger wnd, and is taken.
+  if (knows_window(una, window)) return;
+  if (!peer_window_known_ || una.after(peer_una_)) {
+    peer_window_max_ = peer_window_known_ ? std::max(peer_window_max_, window) : window;
+    peer_window_known_ = true;
+    peer_window_ = window;
+    if (una.after(peer_una_)) peer_una_ = una;
+  } else if (una == peer_una_) {
+    peer_window_ = std::max(peer_window_, window);
+    peer_window_max_ = std::max(peer_window_max_, window);
+  } else {
+    ++env.counters.windows_stale;
+  }
 }
 
 inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
@@ -163,29 +240,21 @@ inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
   ++round.acked.segments;
 }
 
-inline bool Sender::take_plain(const PlainDatagram& in, const Moment& moment, Rtt& rtt, Congestion& congestion,
-                               Environment& env) {
-  if (in.una == una_) {
-    if (in.has_ack) return false;
-    if (in.una != peer_una_ || in.window > peer_window_ || !peer_window_known_) note_window(in.una, in.window, env);
-    return true;
-  }
-  const Seq32 behind = una_ + 1;
-  if (in.una != behind || una_ == next_) return false;
+inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, const Moment& moment, Rtt& rtt,
+                                Congestion& congestion, Environment& env) {
   SendSlot& slot = ring_[una_];
-  if (slot.acked() || (behind != next_ && ring_[behind].acked())) return false;
-  if (in.has_ack) {
-    if (in.acked != una_ || slot.transmissions != 1 || slot.stamps[0] != in.echo) return false;
-    const std::uint32_t age_us = slot.age_us(moment, 0);
-    rtt.sample(age_us, env.options);
-    env.counters.rtt_us.record(age_us);
-    ++env.counters.acks_received;
-  }
-  note_window(in.una, in.window, env);
+  const Seq32 behind = una_ + 1;
+  if (una_ == next_ || slot.acked() || slot.transmissions != 1 || slot.stamps[0] != echo) return false;
+  if (behind != next_ && ring_[behind].acked()) return false;
+  const std::uint32_t age_us = slot.age_us(moment, 0);
+  rtt.sample(age_us, env.options);
+  env.counters.rtt_us.record(age_us);
+  ++env.counters.acks_received;
+  note_window(behind, window, env);
   congestion.on_acked({.segments = 1,
                        .bytes = slot.payload.length(),
                        .left_edge_moved = true,
-                       .proven = in.has_ack,
+                       .proven = true,
                        .peer_window = peer_window_},
                       moment.now);
   slot.payload.reset();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "proto/kcp/plain_datagram.hpp"
+
 namespace penstock::kcp {
 
 namespace {
@@ -37,14 +39,25 @@ Refusal Session::on_datagram(Segment&& datagram, Instant now) {
 // The datagram that nearly all traffic consists of, judged and applied in one pass. False, and nothing done, for any other.
 inline bool Session::take_plain(Segment& datagram, Instant now, Refusal& refused) {
   PlainDatagram plain;
-  if (phase_ != Phase::open || !proven_ || probe_.asking() || !datagram.holds()) return false;
+  if (phase_ != Phase::open || !proven_ || !datagram.holds()) return false;
   if (!read_plain(datagram.bytes(), conv_, plain)) return false;
   if (plain.has_push && !receiver_.is_plain_next(plain.sn, 0, 0, env_->options)) return false;
-  if (!sender_.take_plain(plain, moment_at(now), rtt_, congestion_, *env_)) return false;
-  update_after_change(now);
-  if (!plain.has_push) return true;
+  if (plain.has_ack) {
+    if (plain.acked != sender_.una() || plain.una != plain.acked + 1) return false;
+    if (!take_oldest(plain.echo, plain.window, now)) return false;
+    if (!plain.has_push) return true;
+  } else if (!sender_.knows(plain.una, plain.window)) {
+    return false;
+  }
   datagram.trim_front(plain.payload_at);
   refused = store_next(std::move(datagram), plain.sn, plain.stamp, now);
+  return true;
+}
+
+// Apart from the rest of take_plain(), which would lack the registers.
+bool Session::take_oldest(Stamp32 echo, std::uint16_t window, Instant now) {
+  if (!sender_.take_oldest(echo, window, moment_at(now), rtt_, congestion_, *env_)) return false;
+  update_after_change(now);
   return true;
 }
 
@@ -141,15 +154,18 @@ std::optional<SessionEvent> Session::take_event() {
 
 bool Session::poll_transmit(OutDatagram& out, Instant now) {
   if (phase_ == Phase::closed) return false;
-  out.limit(out.size() + env_->options.mtu);
-  const std::uint32_t before = out.size();
-  const Moment moment = moment_at(now);
-  if (proven_) write_in_order(out, moment);
-  else write_unproven(out, moment);
+  out.limit_room(env_->options.mtu);
+  const std::uint32_t before = out.room();
+  if (proven_) write_in_order(out, now);
+  else write_unproven(out, now);
   update_after_change(now);
+  if (sender_.dead() || phase_ != Phase::open) finish_if_over();
+  return out.room() != before;  // whatever is written begins with a header
+}
+
+void Session::finish_if_over() {
   if (sender_.dead()) finish(CloseReason::dead_link);
   else finish_if_drained();
-  return out.size() != before;
 }
 
 bool Session::idle() const {
@@ -318,14 +334,10 @@ inline void Session::on_ack(AckRound& round, const Header& header, const Moment&
   if (round.acked.proven && !proven_) prove();
 }
 
-inline Header Session::common_header() const {
+inline Heading Session::heading() const {
   // A closing session takes no data, and says so before the peer sends it in vain.
   const std::uint32_t window = phase_ == Phase::open ? receiver_.window(env_->options) : 0;
-  Header header;
-  header.conv = conv_;
-  header.window = static_cast<std::uint16_t>(window);
-  header.una = receiver_.una();
-  return header;
+  return {conv_, static_cast<std::uint16_t>(window), receiver_.una()};
 }
 
 // The wait is that of the oldest ACK: what comes later leaves with it.
@@ -346,40 +358,42 @@ void Session::end_retry() {
   if (acks_due() || acks_.empty()) deadline_ = Instant::never();
 }
 
-inline void Session::write_in_order(OutDatagram& out, const Moment& moment) {
-  if (!acks_.empty() && !acks_due() && !wants_transmit(moment.now)) return;
-  const Header header = common_header();
-  if (!acks_.empty() || probe_.answer_owed()) write_acks(out, header);
-  if (probe_.wask_owed() || probe_.wins_owed()) write_window_commands(out, header);
-  if (sender_.wants_write(moment.now, congestion_, env_->options)) {
-    sender_.write(out, header, moment, rtt_, congestion_, *env_);
-  }
+inline void Session::write_in_order(OutDatagram& out, Instant now) {
+  if (env_->options.ack_delay_ms != 0 && !wants_transmit(now)) return;
+  const Heading common = heading();
+  if (probe_.answer_owed()) write_answer(out, common);
+  if (!acks_.empty()) write_acks(out, common);
+  if (probe_.wask_owed() || probe_.wins_owed()) write_window_commands(out, common);
+  if (!sender_.quiet(now)) return write_resends(out, common, now);
+  const std::uint32_t count = sender_.sendable(congestion_, env_->options);
+  if (count > 0) sender_.write_new(count, out, common, moment_at(now), rtt_, congestion_, *env_);
 }
 
-void Session::write_answer(OutDatagram& out, const Header& common) {
+void Session::write_resends(OutDatagram& out, Heading heading, Instant now) {
+  if (!sender_.wants_write(now, congestion_, env_->options)) return;
+  sender_.write(out, heading, moment_at(now), rtt_, congestion_, *env_);
+}
+
+void Session::write_answer(OutDatagram& out, Heading heading) {
   if (!probe_.answer_owed() || out.room() < header_bytes) return;
-  encode(probe_.make_answer(common), out.header(header_bytes));
+  encode(probe_.make_answer(heading.header()), out.header(header_bytes));
   ++env_->counters.acks_sent;
 }
 
-inline void Session::write_acks(OutDatagram& out, const Header& common) {
-  if (probe_.answer_owed()) write_answer(out, common);
-  for (; !acks_.empty() && out.room() >= header_bytes; acks_.pop_front(env_->memory)) {
-    encode({.conv = common.conv,
-            .command = Command::ack,
-            .window = common.window,
-            .stamp = acks_.front().stamp,
-            .sn = acks_.front().sn,
-            .una = common.una},
-           out.header(header_bytes));
-    ++env_->counters.acks_sent;
+inline void Session::write_acks(OutDatagram& out, Heading heading) {
+  const std::uint32_t count = std::min(acks_.count(), out.room() / header_bytes);
+  for (const AckEntry& owed : acks_.owed().first(count)) {
+    encode(heading, Command::ack, 0, owed.stamp, owed.sn, 0, out.header(header_bytes));
   }
+  acks_.drop(count, env_->memory);
+  env_->counters.acks_sent += count;
   if (env_->options.ack_delay_ms == 0 || !acks_.empty()) return;
   acks_overdue_ = false;
   if (phase_ == Phase::open && !retry_owed_) deadline_ = Instant::never();
 }
 
-void Session::write_window_commands(OutDatagram& out, Header header) {
+void Session::write_window_commands(OutDatagram& out, Heading heading) {
+  Header header = heading.header();
   if (probe_.wask_owed() && out.room() >= header_bytes) {
     header.command = Command::wask;
     encode(header, out.header(header_bytes));
@@ -397,16 +411,16 @@ void Session::write_window_commands(OutDatagram& out, Header header) {
 // `out.room()` is what the peer has paid for. Until it is proven nothing is acknowledged: una stays behind, so that the peer
 // resends what it sent and thereby pays for, and triggers, another answer should this one or the reply to it be lost. Each
 // answer carries a challenge: a data segment is one, since its ACK echoes a secret stamp; where none fits, the ping is.
-void Session::write_unproven(OutDatagram& out, const Moment& moment) {
-  Header header = common_header();
-  if (!acks_.empty() && acks_.front().sn.before(header.una)) header.una = acks_.front().sn;
-  write_answer(out, header);
-  const std::uint32_t before = out.size();
-  sender_.write(out, header, moment, rtt_, congestion_, *env_);
-  if (out.size() != before) {
+void Session::write_unproven(OutDatagram& out, Instant now) {
+  Heading common = heading();
+  if (!acks_.empty() && acks_.front().sn.before(common.una)) common.una = acks_.front().sn;
+  write_answer(out, common);
+  const std::uint32_t before = out.room();
+  sender_.write(out, common, moment_at(now), rtt_, congestion_, *env_);
+  if (out.room() != before) {
     probe_.forbid_ping();
   } else if (probe_.ping_allowed() && out.room() >= header_bytes) {
-    encode(probe_.make_ping(header, sender_.una(), ping_stamp()), out.header(header_bytes));
+    encode(probe_.make_ping(common.header(), sender_.una(), ping_stamp()), out.header(header_bytes));
     ++env_->counters.proof_pings_sent;
   }
 }

@@ -111,6 +111,7 @@ class Session {
   enum class Phase : std::uint8_t { open, closing, closed };
 
   bool take_plain(Segment& datagram, Instant now, Refusal& refused);
+  [[gnu::noinline]] bool take_oldest(Stamp32 echo, std::uint16_t window, Instant now);
   Refusal take_other(Segment& datagram, Instant now);
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;
@@ -129,17 +130,19 @@ class Session {
   std::optional<SessionEvent> take_event();
   std::optional<Received> poll_part();
   SendResult after_send(SendResult result, Instant now);
-  Header common_header() const;
-  void write_answer(OutDatagram& out, const Header& common);
-  void write_acks(OutDatagram& out, const Header& common);
-  void write_window_commands(OutDatagram& out, Header header);
-  void write_in_order(OutDatagram& out, const Moment& moment);
-  void write_unproven(OutDatagram& out, const Moment& moment);
+  Heading heading() const;
+  void write_answer(OutDatagram& out, Heading heading);
+  void write_acks(OutDatagram& out, Heading heading);
+  void write_window_commands(OutDatagram& out, Heading heading);
+  [[gnu::always_inline]] void write_in_order(OutDatagram& out, Instant now);
+  [[gnu::noinline]] void write_resends(OutDatagram& out, Heading heading, Instant now);
+  [[gnu::noinline]] void write_unproven(OutDatagram& out, Instant now);
   void update_after_change(Instant now);
   void finish_if_drained() {
     // What is owed to a peer that has proven nothing is never sent, so it is not waited for either.
     if (phase_ == Phase::closing && sender_.drained() && (acks_.empty() || !proven_)) finish(reason_);
   }
+  [[gnu::noinline]] void finish_if_over();
   void finish(CloseReason reason);
   void prove();
   Moment moment_at(Instant now) const { return Moment::at(now, stamp_origin_); }

@@ -38,8 +38,27 @@ struct Header {
   std::uint32_t length = 0;   // len: bytes of payload behind the header
 };
 
+// What the headers that we write into one datagram have in common.
+struct Heading {
+  Heading(std::uint32_t conv, std::uint16_t window, Seq32 first_expected)
+      : conv_and_window(std::uint64_t{window} << 48 | conv), una(first_expected) {}
+  Header header() const {
+    Header header;
+    header.conv = static_cast<std::uint32_t>(conv_and_window);
+    header.window = static_cast<std::uint16_t>(conv_and_window >> 48);
+    header.una = una;
+    return header;
+  }
+
+  std::uint64_t conv_and_window;  // in the places that they have in the first eight bytes of a header
+  Seq32 una;
+};
+
 // Writes the header to the 24 bytes at `target`.
 void encode(const Header& header, std::uint8_t* target);
+// The same for a header that has conv, wnd and una from `heading`.
+void encode(const Heading& heading, Command command, std::uint8_t fragment, Stamp32 stamp, Seq32 sn,
+            std::uint32_t length, std::uint8_t* target);
 // The header in the 24 bytes at `bytes`. `command` is as received and may be none of the four.
 Header decode(const std::uint8_t* bytes);
 constexpr bool known(Command command) { return command >= Command::push && command <= Command::wins; }
@@ -91,17 +110,20 @@ struct Moment {
   }
 };
 
-inline void encode(const Header& header, std::uint8_t* target) {
-  const std::uint32_t command_word = static_cast<std::uint32_t>(header.command) | std::uint32_t{header.fragment} << 8 |
-                                     std::uint32_t{header.window} << 16;
+inline void encode(const Heading& heading, Command command, std::uint8_t fragment, Stamp32 stamp, Seq32 sn,
+                   std::uint32_t length, std::uint8_t* target) {
   // Three stores, as each word is made in a register of its own.
-  const auto store = [target](std::size_t at, std::uint32_t low, std::uint32_t high) {
-    const std::uint64_t word = std::uint64_t{high} << 32 | low;
-    std::memcpy(target + at, &word, sizeof(word));
-  };
-  store(0, header.conv, command_word);
-  store(8, header.stamp.raw(), header.sn.raw());
-  store(16, header.una.raw(), header.length);
+  const std::uint64_t words[] = {
+      heading.conv_and_window | std::uint64_t{static_cast<std::uint8_t>(command)} << 32 | std::uint64_t{fragment} << 40,
+      std::uint64_t{sn.raw()} << 32 | stamp.raw(), std::uint64_t{length} << 32 | heading.una.raw()};
+  std::memcpy(target, &words[0], sizeof(words[0]));
+  std::memcpy(target + 8, &words[1], sizeof(words[1]));
+  std::memcpy(target + 16, &words[2], sizeof(words[2]));
+}
+
+inline void encode(const Header& header, std::uint8_t* target) {
+  encode(Heading(header.conv, header.window, header.una), header.command, header.fragment, header.stamp, header.sn,
+         header.length, target);
 }
 
 inline Header decode(const std::uint8_t* bytes) {

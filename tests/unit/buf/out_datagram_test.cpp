@@ -148,15 +148,15 @@ TEST_CASE("bounds are those of capacity and block", "[out_datagram]") {
   CHECK(test::aborts([&] { out.header(1); }));
 }
 
-TEST_CASE("limit lowers the capacity, not below what is written and never up", "[out_datagram]") {
+TEST_CASE("limit_room lowers the room and never raises it", "[out_datagram]") {
   HeapPool pool(2176, 1);
   OutDatagram out(pool.allocate(), headroom, 1'400, 0);
   out.header(100);
-  out.limit(500);
+  out.limit_room(400);
   CHECK(out.room() == 400);
-  out.limit(1'000);
+  out.limit_room(401);
   CHECK(out.room() == 400);
-  out.limit(50);
+  out.limit_room(0);
   CHECK(out.room() == 0);
   CHECK(out.size() == 100);
 }

@@ -36,7 +36,7 @@ TEST_CASE("two ACKs need no memory, more do until the list drains") {
   CHECK(bench.memory.in_use_bytes() == 256);
   for (std::uint32_t sn = 1; sn <= 3; ++sn) {
     CHECK(list.front().sn.raw() == sn);
-    list.pop_front(bench.memory);
+    list.drop(1, bench.memory);
   }
   CHECK(list.empty());
   CHECK(bench.memory.in_use_bytes() == 0);
@@ -59,7 +59,7 @@ TEST_CASE("a run of adding and taking keeps the order") {
       } else if (!model.empty()) {
         REQUIRE(list.front().sn.raw() == model.front());
         REQUIRE(list.front().stamp.raw() == model.front() * 3);
-        list.pop_front(bench.memory);
+        list.drop(1, bench.memory);
         model.erase(model.begin());
       }
       REQUIRE(list.count() == model.size());
@@ -99,7 +99,7 @@ TEST_CASE("without memory the two in place still work") {
   REQUIRE(list.add(bench.memory, entry(1)));
   REQUIRE(list.add(bench.memory, entry(2)));
   CHECK(!list.add(bench.memory, entry(3)));
-  list.pop_front(bench.memory);
+  list.drop(1, bench.memory);
   CHECK(list.add(bench.memory, entry(3)));
   CHECK(list.front().sn.raw() == 2);
   list.clear(bench.memory);

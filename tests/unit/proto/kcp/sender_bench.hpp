@@ -47,9 +47,7 @@ struct SenderBench {
     Block* head = world.pool.allocate();
     REQUIRE(head != nullptr);
     OutDatagram out(head, 128, room, fold_all);
-    Header common;
-    common.conv = conv;
-    sender.write(out, common, moment(), rtt, congestion, world.env);
+    sender.write(out, Heading(conv, 0, Seq32()), moment(), rtt, congestion, world.env);
     return parse(flat(out));
   }
   std::vector<std::uint32_t> write_sns(std::int64_t us, std::uint32_t room = 1400) {
