@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -11,26 +12,39 @@ namespace penstock {
 
 namespace {
 
-std::uint64_t load(const std::uint8_t* from, std::size_t count) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, from, count);
+template <class Word>
+Word load(const std::uint8_t* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
   return word;
 }
 
 // Fewer than eight bytes.
 std::uint64_t tail_sum(const std::uint8_t* from, std::size_t left) {
   std::uint64_t sum = 0;
-  if (left >= 4) {
-    sum = load(from, 4);
+  if ((left & 4) != 0) {
+    sum = load<std::uint32_t>(from);
     from += 4;
-    left -= 4;
   }
-  return left > 0 ? sum + load(from, left) : sum;
+  if ((left & 2) != 0) {
+    sum += load<std::uint16_t>(from);
+    from += 2;
+  }
+  return (left & 1) != 0 ? sum + *from : sum;
 }
+
+// A word more; a carry out of 64 bits counts as one, as in 16.
+std::uint64_t word_added(std::uint64_t sum, std::uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
+constexpr std::size_t step_bytes = 32;
 
 #ifdef __AVX2__
 
-constexpr std::size_t step_bytes = 32;
+// From here on four lanes at once pay.
+constexpr std::size_t wide_from = 256;
 // Steps after which the sum of four lanes could not yet have overflowed: each adds up to 2^18.
 constexpr std::size_t steps_max = 1u << 12;
 // The words are added as signed ones, for which there is an instruction: each is 2^15 too small, 16 words a step.
@@ -42,14 +56,15 @@ std::uint64_t lanes_sum(__m256i lanes) {
   return static_cast<std::uint64_t>(std::int64_t{_mm_cvtsi128_si32(two)} + _mm_extract_epi32(two, 1));
 }
 
-// Whole steps from the front of `from`; moves it behind them.
-std::uint64_t wide_sum(const std::uint8_t*& from, std::size_t& left) {
+// The whole steps at the front.
+[[gnu::noinline]] std::uint64_t wide_sum(const std::uint8_t* from, std::size_t left) {
   const __m256i sign = _mm256_set1_epi16(-0x8000);
   const __m256i ones = _mm256_set1_epi16(1);
   std::uint64_t sum = 0;
   while (left >= step_bytes) {
     const std::size_t steps = std::min(left / step_bytes, steps_max);
     __m256i lanes = _mm256_setzero_si256();
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < steps; ++i, from += step_bytes) {
       const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
       lanes = _mm256_add_epi32(lanes, _mm256_madd_epi16(_mm256_xor_si256(words, sign), ones));
@@ -60,24 +75,46 @@ std::uint64_t wide_sum(const std::uint8_t*& from, std::size_t& left) {
   return sum;
 }
 
+// Adds a step of four words, and the carry at last.
+std::uint64_t step_sum(std::uint64_t sum, const std::uint8_t* from) {
+  unsigned long long next = sum;
+  unsigned char carry = _addcarry_u64(0, next, load<std::uint64_t>(from), &next);
+  carry = _addcarry_u64(carry, next, load<std::uint64_t>(from + 8), &next);
+  carry = _addcarry_u64(carry, next, load<std::uint64_t>(from + 16), &next);
+  carry = _addcarry_u64(carry, next, load<std::uint64_t>(from + 24), &next);
+  _addcarry_u64(carry, next, 0, &next);
+  return next;
+}
+
 #else
 
-std::uint64_t wide_sum(const std::uint8_t*&, std::size_t&) { return 0; }
+constexpr std::size_t wide_from = std::numeric_limits<std::size_t>::max();
+
+std::uint64_t wide_sum(const std::uint8_t*, std::size_t) { return 0; }
+
+std::uint64_t step_sum(std::uint64_t sum, const std::uint8_t* from) {
+  for (std::size_t at = 0; at < step_bytes; at += 8) sum = word_added(sum, load<std::uint64_t>(from + at));
+  return sum;
+}
 
 #endif
 
 }  // namespace
 
-// The halves of 64-bit words are added into a 64-bit accumulator, which cannot overflow below 16 GiB.
 std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t partial) {
   const std::uint8_t* from = bytes.data();
   std::size_t left = bytes.size();
-  partial += wide_sum(from, left);
-  for (; left >= 8; left -= 8, from += 8) {
-    const std::uint64_t word = load(from, 8);
-    partial += (word & 0xffffffffu) + (word >> 32);
+  if (left >= wide_from) {
+    const std::size_t wide = left - left % step_bytes;
+    return internet_sum(bytes.subspan(wide), partial + wide_sum(from, left));
   }
-  return partial + tail_sum(from, left);
+  std::uint64_t sum = 0;
+  for (; left >= step_bytes; left -= step_bytes, from += step_bytes) sum = step_sum(sum, from);
+#pragma GCC unroll 1
+  for (; left >= 8; left -= 8, from += 8) sum = word_added(sum, load<std::uint64_t>(from));
+  // Halves are added, so that a partial sum stays far from overflowing.
+  partial += (sum & 0xffffffffu) + (sum >> 32);
+  return left > 0 ? partial + tail_sum(from, left) : partial;
 }
 
 }  // namespace penstock

@@ -5,6 +5,7 @@
 // through `sum_add_at`. Pure functions, callable from any core.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -14,11 +15,10 @@ namespace penstock {
 std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t partial = 0);
 // Folds a partial sum into 16 bits; not inverted. Stored with a plain 16-bit write.
 constexpr std::uint16_t sum_fold(std::uint64_t partial) {
-  partial = (partial & 0xffffffffu) + (partial >> 32);
-  partial = (partial & 0xffffffffu) + (partial >> 32);
-  partial = (partial & 0xffffu) + (partial >> 16);
-  partial = (partial & 0xffffu) + (partial >> 16);
-  return static_cast<std::uint16_t>(partial);
+  // Either half is added to the other; the carry out of the lower one lands in the upper one, as ones' complement wants.
+  const std::uint64_t halves = partial + std::rotl(partial, 32);
+  const auto word = static_cast<std::uint32_t>(halves >> 32);
+  return static_cast<std::uint16_t>((word + std::rotl(word, 16)) >> 16);
 }
 // Adds `part`, the sum of a part that begins `offset` bytes into the whole: an odd offset swaps its bytes.
 inline std::uint64_t sum_add_at(std::uint64_t partial, std::uint64_t part, std::size_t offset) {

@@ -72,6 +72,14 @@ class OutDatagram {
     return std::move(head_);
   }
   Segment take_link() { return std::move(link_); }
+  // The head with `headers` of the bytes in front of it, which are at least as many. Instead of take_head(), and once.
+  Segment take_frame(std::uint32_t headers) {
+    PENSTOCK_ASSERT(head_.unique() && headers <= head_.offset());
+    const std::uint32_t bytes = headers + head_bytes();
+    limit_ = end_ = begin_;
+    const std::uint32_t offset = head_.offset() - headers;
+    return Segment::adopt(head_.detach(), offset, bytes);
+  }
   std::span<const std::uint8_t> head() const { return {begin_, end_}; }
   const Segment& link() const { return link_; }
 

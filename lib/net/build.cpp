@@ -80,33 +80,6 @@ void write_ip(ByteWriter& out, const IpAddress& source, const IpAddress& destina
   out.bytes(std::span(header).first(bytes));
 }
 
-// The frame that nearly every datagram leaves in: no tags, IPv4, no checksum left to the port. As build_udp() would make it.
-void build_plain(std::uint8_t* out, const LinkHeader& link, const Endpoint& source, const Endpoint& destination,
-                 std::uint16_t length, std::uint64_t payload_sum) {
-  const auto last_word = [](const IpAddress& address) { return static_cast<std::uint32_t>(address.words()[1] >> 32); };
-  const std::uint32_t from = last_word(source.address);
-  const std::uint32_t to = last_word(destination.address);
-  const std::uint16_t total = to_big_endian(static_cast<std::uint16_t>(ip4_bytes + length));
-  const std::uint16_t udp_length = to_big_endian(length);
-  const std::uint32_t ports = std::uint32_t{to_big_endian(destination.port)} << 16 | to_big_endian(source.port);
-  static constexpr std::uint16_t version_length = 0x0045;  // as they lie in memory, like the others
-  static constexpr std::uint16_t limit_protocol = protocol_udp << 8 | hop_limit_default;
-  static constexpr std::uint16_t dont_fragment = to_big_endian(ip4_dont_fragment);
-  const std::uint64_t addresses = std::uint64_t{from} + to;
-  const std::uint64_t ip_sum = addresses + total + version_length + limit_protocol + dont_fragment;
-  // The length counts twice: in the pseudo-header, whose protocol is the upper byte of its word, and in the header.
-  const std::uint64_t udp_sum = addresses + payload_sum + ports + 2u * udp_length + (protocol_udp << 8);
-  put(out, link.destination.bytes);
-  put(out + 6, link.source.bytes);
-  put(out + 12, std::uint32_t{version_length} << 16 | to_big_endian(ethertype_ip4));
-  put(out + 16, std::uint64_t{limit_protocol} << 48 | std::uint64_t{dont_fragment} << 32 | total);
-  put(out + 24, checksum_field(ip_sum));
-  put(out + 26, std::uint64_t{to} << 32 | from);
-  put(out + 34, ports);
-  put(out + 38, udp_length);
-  put(out + 40, udp_checksum_field(udp_sum));
-}
-
 void build_udp(OutDatagram& datagram, const LinkHeader& link, const Endpoint& source, const Endpoint& destination,
                const PortTraits& traits, TxFrame& frame) {
   const IpAddress& from = source.address;
@@ -121,13 +94,6 @@ void build_udp(OutDatagram& datagram, const LinkHeader& link, const Endpoint& so
   frame.offload_ip_checksum = is_v4 && traits.tx_ip_checksum;
   frame.offload_udp_checksum = traits.tx_udp_checksum;
 
-  if (is_v4 && link.tags.count == 0 && !frame.offload_ip_checksum && !frame.offload_udp_checksum) {
-    const std::uint64_t payload_sum = datagram.sum();
-    frame.head = datagram.take_head();
-    frame.link = datagram.take_link();
-    frame.head.extend_front(ethernet_bytes + ip4_bytes + udp_bytes);
-    return build_plain(frame.head.writable().data(), link, source, destination, length, payload_sum);
-  }
   const std::uint64_t addresses = address_sum(from, to);
   // The pseudo-header; a port that makes sums begins with its sum, not inverted. Without one the rest is added.
   std::uint64_t sum = addresses + word_sum(protocol_udp) + word_sum(length);

@@ -1,8 +1,9 @@
-// PlainFrame: the frame that nearly every datagram comes in, judged in one go.
+// PlainFrame: the frame that nearly every datagram comes and goes in, judged and made in one go.
 //
 // Untagged Ethernet, IPv4 of 20 bytes that is no fragment, UDP with ports: looks_plain() says whether a frame is of that
 // shape and whole, by fields at fixed places. It says nothing of a frame that is not, which parse.hpp then judges layer by
-// layer and names the reason for which it is dropped. Pure functions on bytes, any core.
+// layer and names the reason for which it is dropped. write_plain() makes such a frame as build.hpp would, with both sums.
+// Pure functions on bytes, any core.
 #pragma once
 
 #include <cstdint>
@@ -73,6 +74,36 @@ inline bool plain_udp_sum_holds(Bytes frame) {
   const std::uint64_t pseudo =
       (addresses & 0xffff'ffff) + (addresses >> 32) + word_sum(protocol_udp) + word_sum(length);
   return checksum_holds(internet_sum(frame.subspan(plain_udp_at, length), pseudo));
+}
+
+// Writes the headers of a plain frame at `out`, in front of `payload_bytes` whose Internet sum is `payload_sum`. Both
+// addresses are IPv4.
+inline void write_plain(std::uint8_t* out, const MacAddress& to_mac, const MacAddress& from_mac, const Endpoint& source,
+                        const Endpoint& destination, std::uint32_t payload_bytes, std::uint64_t payload_sum) {
+  const auto put = [out](std::uint32_t at, auto value) { std::memcpy(out + at, &value, sizeof value); };
+  const auto last_word = [](const IpAddress& address) { return static_cast<std::uint32_t>(address.words()[1] >> 32); };
+  const std::uint32_t from = last_word(source.address);
+  const std::uint32_t to = last_word(destination.address);
+  const auto length = static_cast<std::uint16_t>(udp_bytes + payload_bytes);
+  const std::uint16_t total = to_big_endian(static_cast<std::uint16_t>(ip4_bytes + length));
+  const std::uint16_t udp_length = to_big_endian(length);
+  const std::uint32_t ports = std::uint32_t{to_big_endian(destination.port)} << 16 | to_big_endian(source.port);
+  static constexpr std::uint16_t version_length = 0x0045;  // as they lie in memory, like the others
+  static constexpr std::uint16_t limit_protocol = protocol_udp << 8 | hop_limit_default;
+  static constexpr std::uint16_t dont_fragment = to_big_endian(ip4_dont_fragment);
+  const std::uint64_t addresses = std::uint64_t{from} + to;
+  const std::uint64_t ip_sum = addresses + total + version_length + limit_protocol + dont_fragment;
+  // The length counts twice: in the pseudo-header, whose protocol is the upper byte of its word, and in the header.
+  const std::uint64_t udp_sum = addresses + payload_sum + ports + 2u * udp_length + (protocol_udp << 8);
+  put(0, to_mac.bytes);
+  put(6, from_mac.bytes);
+  put(12, std::uint32_t{version_length} << 16 | to_big_endian(ethertype_ip4));
+  put(16, std::uint64_t{limit_protocol} << 48 | std::uint64_t{dont_fragment} << 32 | total);
+  put(24, checksum_field(ip_sum));
+  put(26, std::uint64_t{to} << 32 | from);
+  put(34, ports);
+  put(38, udp_length);
+  put(40, udp_checksum_field(udp_sum));
 }
 
 }  // namespace penstock::net

@@ -30,10 +30,11 @@ class RouteTable {
   // The next hop to `destination` out of `interface`; the destination itself when it is on-link. Nothing when no row holds
   // it. Of rows of one length the on-link one wins, then the one configured first.
   std::optional<NextHop> find(std::uint16_t interface, const IpAddress& destination) const;
-  // The address of that next hop alone, or nullptr: for each datagram sent. It may be `destination` itself.
-  const IpAddress* next_hop(std::uint16_t interface, const IpAddress& destination) const {
+  // The address of that next hop alone, or nullptr: for each datagram sent. It may be `destination` itself; `is_v4` says of
+  // which family that is.
+  const IpAddress* next_hop(std::uint16_t interface, const IpAddress& destination, bool is_v4) const {
     const auto words = destination.words();
-    for (const Row& row : rows(interface, destination.is_v4())) {
+    for (const Row& row : rows(interface, is_v4)) {
       if (row.holds(words)) return row.direct ? &destination : &row.via;
     }
     return nullptr;

@@ -47,7 +47,10 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
   for (std::uint16_t i = 0; i < interfaces.size(); ++i) {
     const InterfaceConfig& from = config.interfaces[i];
     PENSTOCK_ASSERT(from.port < config.ports.size());
-    interfaces[i] = {from.mac, from.tags, from.port, config.ports[from.port]};
+    const PortTraits& traits = config.ports[from.port];
+    PENSTOCK_ASSERT(traits.mtu > udp_headers_bytes_max);
+    const bool plain = from.tags.count == 0 && !traits.tx_ip_checksum && !traits.tx_udp_checksum;
+    interfaces[i] = {from.mac, from.tags, from.port, plain, traits};
     keys[i] = {key_of(from.port, from.tags), i};
     if (from.tags.count == 0) untagged[from.port] = i;
   }
@@ -95,10 +98,7 @@ Stack::SendVerdict Stack::send_udp(Path& path, OutDatagram&& datagram, TxFrame& 
 }
 
 std::uint16_t Stack::payload_max(const Path& path) const {
-  const std::uint32_t headers = std::uint32_t{ip_header_bytes(path.remote.address.is_v4())} + udp_bytes;
-  const std::uint32_t mtu = impl_->interfaces[path.interface].traits.mtu;
-  PENSTOCK_ASSERT(mtu > headers);
-  return static_cast<std::uint16_t>(mtu - headers);
+  return static_cast<std::uint16_t>(impl_->interfaces[path.interface].payload_max(path.remote.address.is_v4()));
 }
 
 bool Stack::wants_transmit() const {

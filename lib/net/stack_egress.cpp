@@ -2,25 +2,45 @@
 #include <algorithm>
 
 #include "net/icmp.hpp"
+#include "net/plain_frame.hpp"
 #include "net/stack_impl.hpp"
 
 namespace penstock::net {
+
+namespace {
+
+// What build_udp() would make of it, in one go.
+inline void make_plain(OutDatagram& datagram, const MacAddress& to, const MacAddress& from, const Path& path,
+                       TxFrame& frame) {
+  const std::uint32_t bytes = datagram.size();
+  const std::uint64_t sum = datagram.sum();
+  frame.link = datagram.take_link();
+  frame.head = datagram.take_frame(plain_payload_at);
+  frame.l2_bytes = ethernet_bytes;
+  frame.l3_bytes = ip4_bytes;
+  frame.is_v4 = true;
+  frame.offload_ip_checksum = false;
+  frame.offload_udp_checksum = false;
+  write_plain(frame.head.writable().data(), to, from, path.local, path.remote, bytes, sum);
+}
+
+}  // namespace
 
 Stack::SendVerdict Stack::Impl::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,
                                          Instant now) {
   PENSTOCK_ASSERT(path.interface < interfaces.size());
   const Interface& out = interfaces[path.interface];
   const IpAddress& remote = path.remote.address;
-  if (datagram.size() + udp_bytes + ip_header_bytes(remote.is_v4()) > out.traits.mtu) {
-    return drop(std::move(datagram), DropReason::mtu_exceeded);
-  }
-  const IpAddress* hop = routes.next_hop(path.interface, remote);
+  const bool is_v4 = remote.is_v4();
+  if (datagram.size() > out.payload_max(is_v4)) return drop(std::move(datagram), DropReason::mtu_exceeded);
+  const IpAddress* hop = routes.next_hop(path.interface, remote, is_v4);
   const bool may_send = addresses.all_usable() || addresses.usable(path.interface, path.local.address);
   if (hop == nullptr || !may_send) return drop(std::move(datagram), DropReason::no_route);
   const MacAddress* mac = neighbors.confirmed(path.interface, *hop, path.next_hop_hint, now);
   if (mac == nullptr) return send_slow(path, std::move(datagram), frame, port, *hop, now);
-  build_udp(datagram, {*mac, out.mac, out.tags}, path.local, path.remote, out.traits, frame);
   port = out.port;
+  if (out.plain && is_v4) make_plain(datagram, *mac, out.mac, path, frame);
+  else build_udp(datagram, {*mac, out.mac, out.tags}, path.local, path.remote, out.traits, frame);
   return SendVerdict::ready;
 }
 

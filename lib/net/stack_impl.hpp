@@ -36,7 +36,11 @@ struct alignas(cache_line_bytes) Stack::Impl {
     MacAddress mac;
     TagStack tags;
     std::uint16_t port = 0;
+    bool plain = false;  // IPv4 leaves in plain frames: no tags, no sums left to the port
     PortTraits traits;
+    std::uint32_t payload_max(bool is_v4) const {
+      return traits.mtu - (std::uint32_t{udp_bytes} + ip_header_bytes(is_v4));
+    }
   };
   // Interfaces sorted by what their frames carry; found by binary search.
   struct Key {

@@ -18,7 +18,7 @@ struct Routed {
   std::string hop(std::uint16_t interface, std::string_view destination) const {
     const IpAddress to = wire::ip(destination);
     const auto found = table.find(interface, to);
-    const IpAddress* next_hop = table.next_hop(interface, to);
+    const IpAddress* next_hop = table.next_hop(interface, to, to.is_v4());
     CHECK((next_hop == nullptr ? !found : found && *next_hop == found->address));
     return found ? to_string(found->address) : "none";
   }
@@ -115,7 +115,7 @@ TEST_CASE("random tables agree with a plain search", "[net][route]") {
       const auto found = routed.table.find(0, destination);
       REQUIRE(found.has_value() == (best != nullptr));
       if (best != nullptr) REQUIRE(found->address == best->via);
-      const IpAddress* next_hop = routed.table.next_hop(0, destination);
+      const IpAddress* next_hop = routed.table.next_hop(0, destination, destination.is_v4());
       REQUIRE((next_hop != nullptr) == found.has_value());
       if (next_hop != nullptr) REQUIRE(*next_hop == found->address);
     }
