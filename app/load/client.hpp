@@ -76,6 +76,9 @@ class Client final : public Application {
   void on_readable(Connections& connections, Connection& connection, std::uint32_t session);
   void read_late(Connections& connections);
   void receive(Connections& connections, Connection& connection, std::uint32_t session);
+  // The next answer of a session: what it is made from, and whether one is awaited and has so many bytes.
+  std::uint64_t expected_key(std::uint32_t session) const;
+  bool is_expected(std::uint32_t session, std::uint64_t bytes) const;
   bool compare(Connection& connection, std::uint32_t session, const Receivable& next);
   void on_closed(std::uint32_t session, CloseReason reason);
 

@@ -19,8 +19,7 @@ Echo::Echo(Arena& arena, std::uint32_t held_max, std::vector<bool> stream)
 
 void Echo::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant) {
   for (const ConnectionEvent& event : events) {
-    Connection connection = connections.get(event.id);
-    if (!connection) continue;
+    Connection connection = event.connection;
     switch (event.kind) {
       case ConnectionEvent::Kind::opened: break;
       case ConnectionEvent::Kind::readable:
@@ -35,12 +34,18 @@ void Echo::serve(Connections& connections, Connection& connection) {
   if (!send_held(connection)) return;
   const bool stream = connection.listener() < stream_.size() && stream_[connection.listener()];
   for (int i = 0; i < messages_per_turn; ++i) {
+    if (!connection.has_room_for(1)) break;
+    if (Segment message = connection.receive_lone(); message.holds()) {
+      if (!echo_one(connections, connection, message)) return;
+      continue;
+    }
     const std::optional<Receivable> next = connection.receivable();
     if (!next) return;
     const std::uint32_t count = stream ? std::min(next->segments, stream_piece_segments) : next->segments;
-    if (!connections.has_room_for(count)) break;
+    if (!connection.has_room_for(count)) break;
     if (count == 1) {
-      if (!echo_one(connections, connection)) return;
+      Segment message = std::move(connection.receive()->bytes);
+      if (!echo_one(connections, connection, message)) return;
       continue;
     }
     SegmentQueue message = connections.make_message();
@@ -54,8 +59,7 @@ void Echo::serve(Connections& connections, Connection& connection) {
 }
 
 // A message of one segment, which most are, needs no queue unless it has to wait.
-bool Echo::echo_one(Connections& connections, Connection& connection) {
-  Segment payload = std::move(connection.receive()->bytes);
+inline bool Echo::echo_one(Connections& connections, Connection& connection, Segment& payload) {
   const SendResult result = connection.send(payload);
   if (result == SendResult::accepted) return true;
   SegmentQueue message = connections.make_message();

@@ -36,7 +36,7 @@ class Echo final : public Application {
 
  private:
   void serve(Connections& connections, Connection& connection);
-  bool echo_one(Connections& connections, Connection& connection);
+  bool echo_one(Connections& connections, Connection& connection, Segment& payload);
   bool send(Connection& connection, SegmentQueue&& message);
   bool settle(Connection& connection, SendResult result, SegmentQueue&& message);
   bool send_held(Connection& connection);

@@ -11,12 +11,11 @@
 
 #include "base/arena.hpp"
 #include "base/time.hpp"
+#include "engine/connection.hpp"
 #include "proto/protocol.hpp"
 #include "session/session_id.hpp"
 
 namespace penstock {
-
-class Connections;
 
 struct ConnectionEvent {
   enum class Kind : std::uint8_t {
@@ -28,6 +27,7 @@ struct ConnectionEvent {
   SessionId id;
   Kind kind = Kind::opened;
   CloseReason reason = CloseReason::service;
+  Connection connection;  // valid during the call; of a session that is gone, too
 };
 
 // On cache lines of its own, since every worker has one.

@@ -24,32 +24,14 @@ std::optional<net::Path> path_of(World& world, const Listener& listener, const O
 
 }  // namespace
 
-inline void Connection::mark_dirty() { world_->mark_dirty(id_.index()); }
-
-std::optional<Receivable> Connection::receivable() const { return machine_->receivable(); }
-
-std::optional<Received> Connection::receive() {
-  auto received = machine_->poll_receive();
-  // Taking what was held may open the window again, which the peer must hear.
-  if (received) mark_dirty();
-  return received;
-}
-
 SendResult Connection::send(SegmentQueue& message) {
-  const SendResult result = machine_->send(message, world_->now);
-  if (result == SendResult::accepted) mark_dirty();
-  return result;
-}
-
-SendResult Connection::send(Segment& message) {
-  if (!machine_->fits_one(message.length())) return send_queued(message);
-  const SendResult result = machine_->send(message, world_->now);
+  const SendResult result = machine_->send(message, context_->now);
   if (result == SendResult::accepted) mark_dirty();
   return result;
 }
 
 SendResult Connection::send_queued(Segment& message) {
-  SegmentQueue queue(world_->chunks);
+  SegmentQueue queue(context_->chunks);
   const bool stored = queue.push_back(std::move(message));
   PENSTOCK_ASSERT(stored);
   const SendResult result = send(queue);
@@ -63,26 +45,19 @@ void Connection::again() {
 }
 
 void Connection::close() {
-  machine_->close(CloseReason::service, world_->now);
+  machine_->close(CloseReason::service, context_->now);
   mark_dirty();
 }
-
-std::uint64_t& Connection::user_data() { return session_->user_data; }
-const net::Path& Connection::path() const { return session_->path; }
-std::uint32_t Connection::conv() const { return session_->conv; }
-std::uint32_t Connection::listener() const { return session_->listener; }
 
 std::uint32_t Connection::unacknowledged() const {
   const kcp::Stats stats = machine_->stats();
   return stats.in_flight + stats.unsent;
 }
 
-bool Connection::proven() const { return session_->state != SessionState::unproven; }
-
 Connection Connections::get(SessionId id) {
   World& world = *worker_.world_;
   Session* session = world.sessions.find(id);
-  return session != nullptr ? Connection(world, *session, world.sessions.machine(id.index()), id) : Connection();
+  return session != nullptr ? Connection(world.connection_context, *session, world.sessions.machine(id.index()), id) : Connection();
 }
 
 std::optional<SessionId> Connections::open(const OpenRequest& request, Instant now) {
@@ -111,7 +86,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
 SegmentQueue Connections::make_message() { return SegmentQueue(worker_.world_->chunks); }
 
 bool Connections::has_room_for(std::uint32_t segments) const {
-  return worker_.world_->chunks.available() >= segments / SegmentChunk::places + 2;
+  return worker_.world_->connection_context.has_room_for(segments);
 }
 
 Segment Connections::allocate(std::uint32_t length) { return worker_.world_->small_blocks.allocate(length); }

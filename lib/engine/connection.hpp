@@ -12,56 +12,80 @@
 #include "base/time.hpp"
 #include "buf/segment.hpp"
 #include "buf/segment_queue.hpp"
+#include "engine/dirty_list.hpp"
 #include "net/path.hpp"
+#include "proto/kcp/session.hpp"
 #include "proto/protocol.hpp"
+#include "session/session.hpp"
 #include "session/session_id.hpp"
 
 namespace penstock {
 
 class Worker;
-struct World;
-struct Session;
-namespace kcp {
-class Session;
-}
+
+// What every handle needs of its worker.
+struct ConnectionContext {
+  DirtyList& dirty;
+  SegmentChunkPool& chunks;
+  Instant now;  // of this turn
+  // A message of `segments` Segments surely fits into a queue.
+  bool has_room_for(std::uint32_t segments) const {
+    return chunks.available() >= segments / SegmentChunk::places + 2;
+  }
+};
 
 class Connection {
  public:
+  Connection() = default;
+  // Made by the worker: in events, and by Connections::get().
+  Connection(ConnectionContext& context, Session& session, kcp::Session& machine, SessionId id)
+      : context_(&context), session_(&session), machine_(&machine), id_(id) {}
   // False when the id was stale; nothing else may be called then.
-  explicit operator bool() const { return world_ != nullptr; }
+  explicit operator bool() const { return context_ != nullptr; }
   SessionId id() const { return id_; }
 
   // The next whole message, or in stream mode all bytes in order, when there is any.
-  std::optional<Receivable> receivable() const;
+  std::optional<Receivable> receivable() const { return machine_->receivable(); }
   // The next segment of it.
-  std::optional<Received> receive();
+  std::optional<Received> receive() {
+    auto received = machine_->poll_receive();
+    // Taking what was held may open the window again, which the peer must hear.
+    if (received) mark_dirty();
+    return received;
+  }
+  // The next message when it came alone and is one segment, as most are; holds nothing when there is none such, which says
+  // nothing of others. Never of a stream.
+  Segment receive_lone() { return machine_->poll_lone(); }
   // Sends a whole message (in stream mode: bytes) or nothing at all; `accepted` leaves `message` empty.
   SendResult send(SegmentQueue& message);
   // The same for a message that is one Segment, untouched unless accepted. Requires Connections::has_room_for(1).
-  SendResult send(Segment& message);
+  SendResult send(Segment& message) {
+    if (!machine_->fits_one(message.length())) return send_queued(message);
+    const SendResult result = machine_->send(message, context_->now);
+    if (result == SendResult::accepted) mark_dirty();
+    return result;
+  }
+  // The same as Connections::has_room_for().
+  bool has_room_for(std::uint32_t segments) const { return context_->has_room_for(segments); }
   // Asks for another `readable` event in the next turn: the service had no room to take what is there.
   void again();
   // Ends the session when what is queued has been sent and acknowledged; a `closed` event follows.
   void close();
 
   // Eight bytes of the service's own, 0 at the start.
-  std::uint64_t& user_data();
-  const net::Path& path() const;
-  std::uint32_t conv() const;
-  std::uint32_t listener() const;
-  bool proven() const;
+  std::uint64_t& user_data() { return session_->user_data; }
+  const net::Path& path() const { return session_->path; }
+  std::uint32_t conv() const { return session_->conv; }
+  std::uint32_t listener() const { return session_->listener; }
+  bool proven() const { return session_->state != SessionState::unproven; }
   // Segments accepted by send() and not acknowledged, unsent ones included. Walks over them: not for every turn.
   std::uint32_t unacknowledged() const;
 
  private:
-  friend class Connections;
   SendResult send_queued(Segment& message);
-  Connection() = default;
-  Connection(World& world, Session& session, kcp::Session& machine, SessionId id)
-      : world_(&world), session_(&session), machine_(&machine), id_(id) {}
-  void mark_dirty();
+  void mark_dirty() { context_->dirty.mark(id_.index()); }
 
-  World* world_ = nullptr;
+  ConnectionContext* context_ = nullptr;
   Session* session_ = nullptr;  // sessions never move
   kcp::Session* machine_ = nullptr;
   SessionId id_;

@@ -28,9 +28,9 @@ class Teller {
   Teller(const Teller&) = delete;
   Teller& operator=(const Teller&) = delete;
 
-  void tell(SessionId id, ConnectionEvent::Kind kind, CloseReason reason = CloseReason::service) {
+  void tell(const Connection& connection, ConnectionEvent::Kind kind, CloseReason reason = CloseReason::service) {
     if (count_ == events_.size()) flush();
-    events_[count_++] = {.id = id, .kind = kind, .reason = reason};
+    events_[count_++] = {.id = connection.id(), .kind = kind, .reason = reason, .connection = connection};
   }
   void flush() {
     if (count_ == 0) return;
@@ -50,14 +50,15 @@ class Teller {
 // Tells what happened to one session since it was last visited.
 void tell_session(World& world, Session& session, SessionId id, Teller& teller) {
   kcp::Session& machine = world.sessions.machine(id.index());
+  const Connection connection(world.connection_context, session, machine, id);
   Listener& listener = world.listeners[session.listener];
   if (!session.announced) {
     session.announced = true;
-    teller.tell(id, ConnectionEvent::Kind::opened);
+    teller.tell(connection, ConnectionEvent::Kind::opened);
   }
   if (session.readable && !session.over) {
     session.readable = false;
-    if (machine.receivable()) teller.tell(id, ConnectionEvent::Kind::readable);
+    if (machine.receivable()) teller.tell(connection, ConnectionEvent::Kind::readable);
   }
   while (const auto event = machine.poll_event()) {
     switch (event->kind) {
@@ -66,11 +67,11 @@ void tell_session(World& world, Session& session, SessionId id, Teller& teller) 
         session.state = SessionState::proven;
         world.wheel.arm(id.index(), TimerKind::idle, world.idle_deadline(id.index(), session));
         break;
-      case SessionEvent::Kind::writable: teller.tell(id, ConnectionEvent::Kind::writable); break;
+      case SessionEvent::Kind::writable: teller.tell(connection, ConnectionEvent::Kind::writable); break;
       case SessionEvent::Kind::closed:
         session.over = true;
         listener.on_closed(event->reason, session.state == SessionState::unproven, session.path.remote.address);
-        teller.tell(id, ConnectionEvent::Kind::closed, event->reason);
+        teller.tell(connection, ConnectionEvent::Kind::closed, event->reason);
         break;
     }
   }

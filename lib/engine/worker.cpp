@@ -46,7 +46,7 @@ std::size_t Worker::arena_bytes(const NodeConfig& config) { return World::arena_
 
 void Worker::run_once(Instant asked_now) {
   World& world = *world_;
-  const Instant now = world.now = later(world.now, asked_now);
+  const Instant now = world.connection_context.now = later(world.now(), asked_now);
   const Duration gap = world.last_turn.is_never() ? Duration() : now - world.last_turn;
   world.last_turn = now;
   world.worked = false;
@@ -87,7 +87,7 @@ void Worker::slept(Duration span) {
 
 Instant Worker::next_deadline() const {
   const World& world = *world_;
-  if (world.backlog || world.dirty.count() > 0) return world.now;
+  if (world.backlog || world.dirty.count() > 0) return world.now();
   Instant next = earlier(world.wheel.next_due(), world.stack.next_deadline());
   for (const Application* service : world.parts.services) next = earlier(next, service->next_deadline());
   for (const Port* port : world.parts.ports) {

@@ -55,7 +55,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       wheel(given.arena, sessions.all(), start),
       dirty(given.arena, sessions.all()),
       link_was_up(given.arena.make<bool>(given.ports.size())),
-      now(start),
+      connection_context{dirty, chunks, start},
       last_snapshot(start) {
   PENSTOCK_ASSERT(node.workers <= workers_max && worker_index < node.workers);
   PENSTOCK_ASSERT(node.listeners.size() <= listeners_max);

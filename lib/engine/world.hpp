@@ -89,6 +89,7 @@ struct alignas(cache_line_bytes) World {
   void close_all(CloseReason reason, Instant at);
   // When the session's idle or half-open time is up.
   Instant idle_deadline(std::uint32_t index, const Session& session) const;
+  Instant now() const { return connection_context.now; }  // of this turn
   std::uint16_t port_of(const net::Path& path) const { return config.stack.interfaces[path.interface].port; }
 
   const NodeConfig& config;
@@ -122,7 +123,7 @@ struct alignas(cache_line_bytes) World {
   std::span<bool> link_was_up;              // by port, as the stack was told last
   Block* spare_head = nullptr;              // a block that a machine had no use for; taken before the pool is asked
 
-  Instant now;  // of this turn
+  ConnectionContext connection_context;
   Instant last_turn = Instant::never();
   Instant last_snapshot;
   Instant next_link_look = Instant::at_us(0);

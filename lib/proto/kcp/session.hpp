@@ -73,6 +73,8 @@ class Session {
   void close(CloseReason reason, Instant now);
 
   std::optional<Received> poll_receive();
+  // The next message when it came alone, whole and in one segment; holds nothing when there is none such.
+  Segment poll_lone() { return receiver_.holds_lone() ? receiver_.take_message(*env_).bytes : Segment(); }
   std::optional<Receivable> receivable() const { return receiver_.receivable(env_->options); }
   std::optional<SessionEvent> poll_event() { return has_event() ? take_event() : std::nullopt; }
   // Fills at most min(mtu, out.room()) bytes; false when nothing was written.
