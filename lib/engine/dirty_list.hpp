@@ -6,6 +6,7 @@
 // part of a World.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -19,8 +20,10 @@ class DirtyList {
  public:
   // `sessions` is the slab whose indices the list holds; every session may be in it at once.
   DirtyList(Arena& arena, std::span<Session> sessions)
-      : sessions_(sessions), entries_(arena.make<std::uint32_t>(sessions.size())) {}
-  static std::size_t cost(std::uint32_t sessions_max) { return Arena::cost<std::uint32_t>(sessions_max); }
+      : sessions_(sessions), entries_(arena.make<std::uint32_t>(std::bit_ceil(sessions.size()))) {}
+  static std::size_t cost(std::uint32_t sessions_max) {
+    return Arena::cost<std::uint32_t>(std::bit_ceil(std::size_t{sessions_max}));
+  }
 
   // Puts a session at the end, or wakes it.
   void mark(std::uint32_t index) {
@@ -29,7 +32,7 @@ class DirtyList {
       entries_[session.dirty_place] = index;
       return;
     }
-    PENSTOCK_ASSERT(count_ < entries_.size());
+    PENSTOCK_ASSERT(count_ < sessions_.size());
     session.in_dirty_list = true;
     write(slot_of(count_++), index);
   }
@@ -43,7 +46,7 @@ class DirtyList {
   std::uint32_t pop_front() {
     PENSTOCK_ASSERT(count_ > 0);
     const std::uint32_t index = entries_[first_] & ~waits_bit;
-    first_ = first_ + 1 == entries_.size() ? 0 : first_ + 1;
+    first_ = slot_of(1);
     --count_;
     sessions_[index].in_dirty_list = false;
     return index;
@@ -61,8 +64,7 @@ class DirtyList {
   static constexpr std::uint32_t waits_bit = 1u << 31;
 
   std::uint32_t slot_of(std::uint32_t place) const {
-    const std::uint64_t slot = std::uint64_t{first_} + place;
-    return static_cast<std::uint32_t>(slot < entries_.size() ? slot : slot - entries_.size());
+    return (first_ + place) & (static_cast<std::uint32_t>(entries_.size()) - 1);
   }
   void write(std::uint32_t slot, std::uint32_t entry) {
     entries_[slot] = entry;
@@ -70,7 +72,7 @@ class DirtyList {
   }
 
   std::span<Session> sessions_;
-  std::span<std::uint32_t> entries_;  // a ring: index, and whether it waits
+  std::span<std::uint32_t> entries_;  // a ring of a power of two: index, and whether it waits
   std::uint32_t first_ = 0;
   std::uint32_t count_ = 0;
 };

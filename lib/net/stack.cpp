@@ -79,17 +79,6 @@ std::size_t Stack::cost(const StackConfig& config) {
          Ring<NeighborNews>::cost(Impl::news_max);
 }
 
-Stack::Intake Stack::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
-  if (impl_->take_plain(port, frame, packet)) return Intake::udp;
-  const Parsed<Intake> outcome = impl_->take_in(port, frame, packet, now);
-  if (!outcome) impl_->drops.count(outcome.error());
-  // What was understood but could not be answered is lost on the way out: the frame itself was not dropped.
-  const bool answer_lost = !outcome && is_transmit(outcome.error());
-  const Intake intake = answer_lost ? Intake::handled : outcome.value_or(Intake::dropped);
-  if (intake != Intake::udp) frame.bytes.reset();
-  return intake;
-}
-
 void Stack::refuse(const Packet& packet, Instant now) { impl_->refuse(packet, now); }
 
 Stack::SendVerdict Stack::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,

@@ -17,6 +17,7 @@
 #include "net/nd.hpp"
 #include "net/neighbor_cache.hpp"
 #include "net/parse.hpp"
+#include "net/plain_frame.hpp"
 #include "net/rate_limit.hpp"
 #include "net/route.hpp"
 #include "net/stack.hpp"
@@ -65,9 +66,12 @@ struct alignas(cache_line_bytes) Stack::Impl {
        Rng rng);
 
   // stack_intake.cpp
+  // The long way in, whose refusals it counts.
+  [[gnu::noinline]] Intake take_any(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
   Parsed<Intake> take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
   // Fills `packet` from a plain frame that is for us and good; false for any other, which take_in() then judges.
-  bool take_plain(std::uint16_t port, RxFrame& frame, Packet& packet) const;
+  bool take_plain(std::uint16_t port, RxFrame& frame, Packet& packet);
+  bool is_for_us(Bytes bytes, std::uint16_t number) const;
   std::optional<std::uint16_t> find_interface(std::uint16_t port, const TagStack& tags);
   bool hears(std::uint16_t interface, const MacAddress& destination) const;
   Parsed<Intake> take_arp(const Arrival& in);
@@ -120,6 +124,8 @@ struct alignas(cache_line_bytes) Stack::Impl {
   std::span<Interface> interfaces;
   std::span<Key> keys;
   Key recent_key;                           // of the last frame: a burst mostly stays on one interface
+  PlainWay recent_way;                      // of the last plain frame that was for us, while all our addresses are in use
+  std::uint16_t recent_way_interface = no_interface;
   std::span<RxChecksumPolicy> rx_checksum;  // per port
   std::span<std::uint16_t> untagged;        // per port: its interface without tags, or no_interface
   LocalAddresses addresses;

@@ -13,30 +13,37 @@ constexpr auto refused(DropReason reason) { return std::unexpected(reason); }
 
 }  // namespace
 
-bool Stack::Impl::take_plain(std::uint16_t port, RxFrame& frame, Packet& packet) const {
+// By whom and to whom: two hosts that may speak to each other over this interface, the second of which is us.
+bool Stack::Impl::is_for_us(Bytes bytes, std::uint16_t number) const {
+  const Interface& interface = interfaces[number];
+  const MacAddress source = mac_at(bytes, 6);
+  if (mac_at(bytes, 0) != interface.mac || source.is_multicast() || source.is_zero() || source == interface.mac) {
+    return false;
+  }
+  return addresses.usable(number, ip4_at(bytes, plain_ip_at + 16));
+}
+
+inline bool Stack::Impl::take_plain(std::uint16_t port, RxFrame& frame, Packet& packet) {
   const Bytes bytes = frame.bytes.bytes();
   const std::uint16_t number = untagged[port];
   if (number == no_interface || !looks_plain(bytes)) return false;
-  const Interface& interface = interfaces[number];
-  const MacAddress source_mac = mac_at(bytes, 6);
-  if (mac_at(bytes, 0) != interface.mac || source_mac.is_multicast() || source_mac.is_zero() ||
-      source_mac == interface.mac) {
-    return false;
+  const PlainWay way = plain_way(bytes);
+  if (!(way == recent_way && number == recent_way_interface && addresses.all_usable())) {
+    if (!is_for_us(bytes, number)) return false;
+    recent_way = way;
+    recent_way_interface = number;
   }
   const IpAddress source = ip4_at(bytes, plain_ip_at + 12);
-  const IpAddress destination = ip4_at(bytes, plain_ip_at + 16);
-  if (!source.is_valid_source() || addresses.forbidden_source(number, source) ||
-      !addresses.usable(number, destination)) {
-    return false;
-  }
+  if (!source.is_valid_source() || addresses.forbidden_source(number, source)) return false;
   if (frame.ip_checksum != ChecksumState::good &&
       (frame.ip_checksum == ChecksumState::bad || !plain_ip_sum_holds(bytes))) {
     return false;
   }
   const bool trusted = rx_checksum[port] != RxChecksumPolicy::verify || frame.l4_checksum == ChecksumState::good;
   if (!trusted && (frame.l4_checksum == ChecksumState::bad || !plain_udp_sum_holds(bytes))) return false;
+  const IpAddress destination = ip4_at(bytes, plain_ip_at + 16);
   packet.path = Path{{destination, be16_at(bytes, plain_udp_at + 2)}, {source, be16_at(bytes, plain_udp_at)}, number};
-  packet.source_mac = source_mac;
+  packet.source_mac = mac_at(bytes, 6);
   packet.ip_bytes = ip4_bytes + udp_bytes;
   packet.rss_hash = frame.rss_hash;
   packet.has_rss_hash = frame.has_rss_hash;
@@ -45,6 +52,21 @@ bool Stack::Impl::take_plain(std::uint16_t port, RxFrame& frame, Packet& packet)
   packet.payload.trim_front(plain_payload_at);
   packet.payload.trim_back(packet.payload.length() - payload_bytes);
   return true;
+}
+
+Stack::Intake Stack::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
+  if (impl_->take_plain(port, frame, packet)) return Intake::udp;
+  return impl_->take_any(port, frame, packet, now);
+}
+
+Stack::Intake Stack::Impl::take_any(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
+  const Parsed<Intake> outcome = take_in(port, frame, packet, now);
+  if (!outcome) drops.count(outcome.error());
+  // What was understood but could not be answered is lost on the way out: the frame itself was not dropped.
+  const bool answer_lost = !outcome && is_transmit(outcome.error());
+  const Intake intake = answer_lost ? Intake::handled : outcome.value_or(Intake::dropped);
+  if (intake != Intake::udp) frame.bytes.reset();
+  return intake;
 }
 
 Parsed<Stack::Intake> Stack::Impl::take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now) {
