@@ -46,6 +46,7 @@ void run_flow_find(Meter& meter, std::uint32_t count, std::string_view label) {
       }
       meter.start();
       for (std::uint32_t n = 0; n < find_burst; ++n) hashes[n] = hash(keys[n], sip_key);
+      for (const FlowHash sought : hashes) flows.prefetch(sought);
       flows.find_bulk(hashes, found);
       for (const SessionId id : found) sessions.prefetch(id);
       for (std::uint32_t n = 0; n < find_burst; ++n) {

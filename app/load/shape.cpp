@@ -50,8 +50,11 @@ void Shape::begin(std::uint64_t now_ns) {
 }
 
 std::optional<Shape::Turn> Shape::next(std::uint64_t now_ns) {
-  if (!offered_) offered_ = find(now_ns);
-  return offered_;
+  if (offered_) return offered_;
+  // Not read back from where it was just written in parts, for which a core waits.
+  const std::optional<Turn> found = find(now_ns);
+  offered_ = found;
+  return found;
 }
 
 std::optional<Shape::Turn> Shape::find(std::uint64_t now_ns) {

@@ -83,6 +83,7 @@ inline void* BuddyMemory::take(std::size_t bytes) {
   const std::uint32_t order = order_for(bytes);
   if (order >= orders || warm_[order] == nullptr) return take_cold(order);
   FreeBlock* block = std::exchange(warm_[order], warm_[order]->next);
+  __builtin_prefetch(warm_[order], 1);
   --warm_count_[order];
   free_order_[index_of(block)] = 0;
   in_use_ += smallest_bytes << order;

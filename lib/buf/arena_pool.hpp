@@ -63,6 +63,7 @@ inline Block* ArenaPool::allocate() noexcept {
   if (free_ == nullptr) return nullptr;
   Block* block = free_;
   free_ = block->next_free;
+  __builtin_prefetch(free_, 1);  // who takes the next one reads where the one behind it is
   --available_;
   detail::unpoison(block->data, block->size);
   PENSTOCK_ASSERT(block->refs == 0);

@@ -57,7 +57,8 @@ std::uint32_t Connection::unacknowledged() const {
 Connection Connections::get(SessionId id) {
   World& world = *worker_.world_;
   Session* session = world.sessions.find(id);
-  return session != nullptr ? Connection(world.connection_context, *session, world.sessions.machine(id.index()), id) : Connection();
+  return session != nullptr ? Connection(world.connection_context, *session, world.sessions.machine(id.index()), id)
+                            : Connection();
 }
 
 std::optional<SessionId> Connections::open(const OpenRequest& request, Instant now) {

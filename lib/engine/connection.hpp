@@ -29,9 +29,7 @@ struct ConnectionContext {
   SegmentChunkPool& chunks;
   Instant now;  // of this turn
   // A message of `segments` Segments surely fits into a queue.
-  bool has_room_for(std::uint32_t segments) const {
-    return chunks.available() >= segments / SegmentChunk::places + 2;
-  }
+  bool has_room_for(std::uint32_t segments) const { return chunks.available() >= segments / SegmentChunk::places + 2; }
 };
 
 class Connection {

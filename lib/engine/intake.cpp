@@ -26,30 +26,29 @@ bool was_heard(kcp::Refusal refusal) {
 // When receive buffers run low, what a machine may keep moves to a block of our own at once: the NIC's ring must refill.
 constexpr std::uint32_t scarce_share = 4;  // low means a quarter is left
 
-// Stage: listener and key. Packets without either leave the burst.
-void find_keys(World& world, Burst& burst, Instant now) {
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < burst.count; ++i) {
-    net::Packet& packet = burst.packets[i];
-    Listener* listener = world.listeners.find(packet.path.local);
-    if (listener == nullptr) {
-      world.stack.refuse(packet, now);
-      packet.payload.reset();
-      continue;
-    }
-    if (packet.payload.length() < kcp::header_bytes) {
-      world.drops.count(net::DropReason::kcp_too_short);
-      packet.payload.reset();
-      continue;
-    }
-    const std::uint32_t conv = kcp::conv_of(packet.payload.bytes());
-    burst.listeners[kept] = listener;
-    burst.convs[kept] = conv;
-    burst.hashes[kept] = flow_hash(listener->config().key_mode, packet.path, conv, world.parts.key);
-    if (kept != i) burst.packets[kept] = std::move(packet);
-    ++kept;
+// Listener and key of the burst's next packet, which stays and counts if it has both. The look-up's line is on its way while
+// the packets behind it are taken in.
+void add_packet(World& world, Burst& burst, Instant now) {
+  const std::uint32_t place = burst.count;
+  net::Packet& packet = burst.packets[place];
+  Listener* listener = world.listeners.find(packet.path.local);
+  if (listener == nullptr) {
+    world.stack.refuse(packet, now);
+    packet.payload.reset();
+    return;
   }
-  burst.count = kept;
+  if (packet.payload.length() < kcp::header_bytes) {
+    world.drops.count(net::DropReason::kcp_too_short);
+    packet.payload.reset();
+    return;
+  }
+  const std::uint32_t conv = kcp::conv_of(packet.payload.bytes());
+  const FlowHash hash = flow_hash(listener->config().key_mode, packet.path, conv, world.parts.key);
+  world.flows.prefetch(hash);
+  burst.listeners[place] = listener;
+  burst.convs[place] = conv;
+  burst.hashes[place] = hash;
+  ++burst.count;
 }
 
 // After most ACKs that come alone nobody has anything to hear or to send, and the timer stands early enough: then the turn
@@ -108,9 +107,8 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   if (!is_settled(session, machine, now)) world.mark_dirty(id.index());
 }
 
-// Stages: look-up, prefetch, machine.
+// Stages behind the keys: look-up, prefetch, machine.
 void take_burst(World& world, Burst& burst, Instant now) {
-  find_keys(world, burst, now);
   const std::span hashes = std::span{burst.hashes}.first(burst.count);
   const std::span candidates = std::span{burst.candidates}.first(burst.count);
   world.flows.find_bulk(hashes, candidates);
@@ -163,7 +161,7 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Instant now) {
   for (std::uint32_t i = 0; i < count; ++i) {
     world.stats.rx_bytes += burst.frames[i].bytes.length();
     switch (world.stack.take_in(number, burst.frames[i], burst.packets[burst.count], now)) {
-      case net::Stack::Intake::udp: ++burst.count; break;
+      case net::Stack::Intake::udp: add_packet(world, burst, now); break;
       case net::Stack::Intake::handled: ++world.stats.delivered; break;
       case net::Stack::Intake::dropped: break;
     }
@@ -199,17 +197,19 @@ void take_from_workers(World& world, Instant now) {
     if (from == world.index) continue;
     auto& ring = world.parts.handoff->ring(from, world.index);
     HandoffRecord record;
-    while (burst.count < world.config.burst && ring.pop(record)) {
+    for (std::uint32_t taken = 0; taken < world.config.burst && ring.pop(record);) {
       world.worked = true;
       if (record.kind == HandoffRecord::Kind::neighbor) {
         world.stack.apply(record.news, now);
         continue;
       }
+      ++taken;
       ++world.stats.handed_in;
-      net::Packet& packet = burst.packets[burst.count++];
+      net::Packet& packet = burst.packets[burst.count];
       packet.path = record.path;
       packet.payload = Segment::adopt(record.block, record.offset, record.length);
       packet.has_rss_hash = false;
+      add_packet(world, burst, now);
     }
     if (burst.count == 0) continue;
     world.overload.on_burst(burst.count == world.config.burst);

@@ -105,7 +105,7 @@ void tell_services(World& world, Connections& connections, Instant now) {
     if (world.dirty.count() == 0) continue;
     Teller teller(service, connections, world.events, now);
     // The list may grow while a service works on other sessions; those were not visited and come last.
-    for (std::uint32_t place = 0; place < world.dirty.count(); ++place) {
+    for (std::uint32_t place = world.dirty.settled(); place < world.dirty.count(); ++place) {
       if (world.dirty.waits(place)) continue;
       const std::uint32_t index = world.dirty[place];
       world.prefetch_dirty(place + dirty_ahead);

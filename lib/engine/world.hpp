@@ -58,7 +58,7 @@ struct Burst {
 };
 
 // How far ahead on the list the stages prefetch.
-inline constexpr std::uint32_t dirty_ahead = 6;
+inline constexpr std::uint32_t dirty_ahead = 8;
 // Lines of a machine that each stage touches first.
 inline constexpr std::uint32_t machine_lines = 3;
 

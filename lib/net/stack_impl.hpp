@@ -123,8 +123,8 @@ struct alignas(cache_line_bytes) Stack::Impl {
   DropCounters& drops;
   std::span<Interface> interfaces;
   std::span<Key> keys;
-  Key recent_key;                           // of the last frame: a burst mostly stays on one interface
-  PlainWay recent_way;                      // of the last plain frame that was for us, while all our addresses are in use
+  Key recent_key;       // of the last frame: a burst mostly stays on one interface
+  PlainWay recent_way;  // of the last plain frame that was for us, while all our addresses are in use
   std::uint16_t recent_way_interface = no_interface;
   std::span<RxChecksumPolicy> rx_checksum;  // per port
   std::span<std::uint16_t> untagged;        // per port: its interface without tags, or no_interface

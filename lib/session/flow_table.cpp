@@ -16,7 +16,6 @@ void FlowTable::erase(FlowHash hash, SessionId id) {
 
 void FlowTable::find_bulk(std::span<const FlowHash> hashes, std::span<SessionId> candidates) {
   PENSTOCK_ASSERT(candidates.size() >= hashes.size());
-  for (const FlowHash hash : hashes) table_.prefetch(hash);
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     candidates[i] = find(hashes[i], [](SessionId) { return true; });
   }

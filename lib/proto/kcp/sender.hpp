@@ -89,6 +89,16 @@ class Sender {
     if (una_ != next_) __builtin_prefetch(ring_[una_].payload.block(), 1);
   }
 
+  void prefetch_next() const {
+    if (next_ != end_) __builtin_prefetch(&ring_[next_], 1);
+  }
+  void prefetch_next_block() const {
+    if (next_ != end_) __builtin_prefetch(ring_[next_].payload.block(), 1);
+  }
+  void prefetch_next_bytes() const {
+    if (next_ != end_ && ring_[next_].payload.holds()) __builtin_prefetch(ring_[next_].payload.data());
+  }
+
   bool drained() const { return una_ == end_; }
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }
   std::uint32_t unsent() const { return static_cast<std::uint32_t>(end_.distance_from(next_)); }

@@ -85,6 +85,10 @@ class Session {
   // in the cache.
   void prefetch_sent() const { sender_.prefetch_oldest(); }
   void prefetch_sent_block() const { sender_.prefetch_oldest_block(); }
+  // The same for the next segment that poll_transmit() will send for the first time: its slot, block and bytes.
+  void prefetch_unsent() const { sender_.prefetch_next(); }
+  void prefetch_unsent_block() const { sender_.prefetch_next_block(); }
+  void prefetch_unsent_bytes() const { sender_.prefetch_next_bytes(); }
 
   // A hint that spares a block: false when poll_transmit() would write nothing whatever the room.
   bool wants_transmit(Instant now) const;

@@ -58,6 +58,23 @@ TEST_CASE("what happens to a session that waits wakes it where it stands", "[dir
   CHECK(b.list.pop_front() == 0);
 }
 
+TEST_CASE("those at the front who wait are passed by together", "[dirty_list]") {
+  Bench b(4);
+  for (const std::uint32_t index : {0u, 1u, 2u}) b.list.mark(index);
+  CHECK(b.list.settled() == 0);
+  b.list.let_wait(0);
+  b.list.let_wait(1);
+  CHECK(b.list.settled() == 2);
+  b.list.pop_front();
+  CHECK(b.list.settled() == 1);
+  b.list.let_wait(1);
+  CHECK(b.list.settled() == 2);
+  b.list.mark(3);
+  CHECK(b.list.settled() == 2);
+  b.list.mark(2);
+  CHECK(b.list.settled() == 1);
+}
+
 TEST_CASE("a random life agrees with a vector", "[dirty_list]") {
   constexpr std::uint32_t sessions_max = 13;
   Bench b(sessions_max);
@@ -91,6 +108,8 @@ TEST_CASE("a random life agrees with a vector", "[dirty_list]") {
         model.erase(model.begin());
     }
     REQUIRE(b.entries() == model);
+    const auto awake = std::ranges::find(model, false, &std::pair<std::uint32_t, bool>::second) - model.begin();
+    REQUIRE(b.list.settled() <= awake);
     REQUIRE(b.sessions[index].in_dirty_list ==
             std::ranges::any_of(model, [&](const auto& entry) { return entry.first == index; }));
   }

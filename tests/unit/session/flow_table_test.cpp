@@ -62,6 +62,7 @@ TEST_CASE("bulk look-up gives candidates that confirm() sets right", "[flow_tabl
   REQUIRE(t.table.insert(0x200, id_of(3)));  // shares its hash with 2
   const std::vector<FlowHash> hashes{0x100, 0x200, 0x300, 0x200};
   std::vector<SessionId> candidates(hashes.size(), id_of(99));
+  for (const FlowHash hash : hashes) t.table.prefetch(hash);
   t.table.find_bulk(hashes, candidates);
   CHECK(candidates[0] == id_of(1));
   CHECK(candidates[1].is_valid());
@@ -78,6 +79,7 @@ TEST_CASE("what a burst opens and closes on its way is seen by confirm()", "[flo
   REQUIRE(t.table.insert(0x100, id_of(1)));
   const std::vector<FlowHash> hashes{0x100, 0x300};
   std::vector<SessionId> candidates(hashes.size());
+  for (const FlowHash hash : hashes) t.table.prefetch(hash);
   t.table.find_bulk(hashes, candidates);
   t.table.erase(0x100, id_of(1));
   REQUIRE(t.table.insert(0x300, id_of(4)));
