@@ -118,6 +118,32 @@ TEST_CASE("Ethernet that is not for us", "[net][intake]") {
   rig.refuses(wire::ethernet(type, wire::Bytes(60, 0)), DropReason::eth_type_unknown);
 }
 
+TEST_CASE("a good frame vouches for none that came another way", "[net][intake]") {
+  Rig rig;
+  rig.up();
+  const wire::Bytes good = wire::udp_frame(wire::to_us4, {1});
+  const auto after_good = [&](const wire::Bytes& frame, DropReason reason) {
+    REQUIRE(rig.feed(good) == Intake::udp);
+    rig.done();
+    rig.refuses(frame, reason);
+  };
+  REQUIRE(rig.feed(good) == Intake::udp);
+  rig.done();
+  for (const unsigned bit : {1u, 0x10u, 0x80u}) {
+    // Each byte of our MAC address, and of our address.
+    for (std::size_t at = 0; at < 6; ++at) {
+      wire::Bytes frame = good;
+      frame[at] = static_cast<std::uint8_t>(frame[at] ^ bit);
+      after_good(frame, DropReason::eth_not_for_us);
+    }
+  }
+  after_good(wire::udp_frame(wire::to_us4, {1}, {.from = wire::us}), DropReason::eth_bad_source);
+  after_good(wire::udp_frame(wire::to_us4, {1}, {.from = MacAddress{}}), DropReason::eth_bad_source);
+  after_good(wire::udp_frame({them4, wire::ip("10.0.0.9")}, {1}), DropReason::ip4_not_for_us);
+  after_good(wire::udp_frame({them4, wire::ip("11.0.0.2")}, {1}), DropReason::ip4_not_for_us);
+  rig.refuses(good, DropReason::eth_vlan_unknown, 1);
+}
+
 TEST_CASE("ARP questions about us are answered", "[net][intake]") {
   Rig rig;
   rig.up();
