@@ -7,6 +7,8 @@
 #include <string_view>
 #include <thread>
 
+#include "bench/core_distance.hpp"
+
 namespace penstock::bench {
 
 namespace {
@@ -27,18 +29,20 @@ Machine this_machine() {
   uname(&names);
   return {.cpu = cpu_name(),
           .cores = std::thread::hardware_concurrency(),
+          .core_round_trip_ns = core_round_trip_ns(),
           .kernel = fmt::format("{} {}", names.sysname, names.release),
           // PENSTOCK_FLAGS comes from meson.build.
           .compiler = fmt::format("g++ {}.{} {}", __GNUC__, __GNUC_MINOR__, PENSTOCK_FLAGS)};
 }
 
 std::string text_of(const Machine& machine) {
-  return fmt::format("{}, {} cores, {}; {}", machine.cpu, machine.cores, machine.kernel, machine.compiler);
+  return fmt::format("{}, {} cores, {} ns from core to core and back, {}; {}", machine.cpu, machine.cores,
+                     machine.core_round_trip_ns, machine.kernel, machine.compiler);
 }
 
 std::string json_of(const Machine& machine) {
-  return fmt::format(R"({{"machine":"{}","cores":{},"kernel":"{}","compiler":"{}"}})", machine.cpu, machine.cores,
-                     machine.kernel, machine.compiler);
+  return fmt::format(R"({{"machine":"{}","cores":{},"core_round_trip_ns":{},"kernel":"{}","compiler":"{}"}})",
+                     machine.cpu, machine.cores, machine.core_round_trip_ns, machine.kernel, machine.compiler);
 }
 
 }  // namespace penstock::bench

@@ -126,6 +126,7 @@ class Pair:
         under `during`."""
         command = [*self.load_words, *words.split(), "--seconds", seconds, "--warmup-s", warmup_s]
         watch = Watch(self.server.pid, f"{self.prefix}-server", seconds, during)
+        distance_ns = self.core_round_trip_ns()
         with Process(command, self.folder / "load.log") as load:
             watcher = threading.Thread(target=watch.run, args=(load,))
             watcher.start()
@@ -136,7 +137,14 @@ class Pair:
         server = watch.rates()
         if not server or (during is not None and "during" not in watch.seen):
             raise MeasureError("penstock's telemetry could not be read while it was under load")
-        return {**report, "server": server, "disturbed": server["disturbed"], **watch.seen}
+        distance_ns = max(distance_ns, self.core_round_trip_ns())
+        return {**report, "server": server, "disturbed": server["disturbed"], "core_round_trip_ns": distance_ns, **watch.seen}
+
+    def core_round_trip_ns(self):
+        """Of a cache line between the two CPUs, which their host may have moved since it was last asked."""
+        done = subprocess.run([self.build / "app/bench/penstock-bench", "machine", "--json"], capture_output=True, text=True,
+                              check=True)
+        return json.loads(done.stdout)["core_round_trip_ns"]
 
     def _report(self, lines, status):
         """The load's last line, when all went well."""
