@@ -117,7 +117,8 @@ Client::Sent Client::ask(Connections& connections, Connection& connection, std::
 std::uint32_t Client::piece_bytes() const { return std::min(setup_.segment_bytes, piece_bytes_max); }
 
 std::uint32_t Client::pieces_of(std::uint32_t length) const {
-  return std::max((length + piece_bytes() - 1) / piece_bytes(), 1u);
+  const std::uint32_t piece = piece_bytes();
+  return length <= piece ? 1 : (length + piece - 1) / piece;
 }
 
 std::optional<SendResult> Client::send_one(Connections& connections, Connection& connection, std::uint64_t key,

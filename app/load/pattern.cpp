@@ -92,7 +92,7 @@ void Pattern::fill(std::span<std::uint8_t> bytes, std::uint64_t key, std::uint32
   for (; left >= sizeof words; left -= sizeof words, to += sizeof words, words += stride_step) {
     std::memcpy(to, &words, sizeof words);
   }
-  std::memcpy(to, &words, left);
+  if (left > 0) std::memcpy(to, &words, left);
 }
 
 // Looks at all of it: what is compared is nearly always right, and a loop without exits is several times as fast.
@@ -109,7 +109,7 @@ bool Pattern::matches(std::span<const std::uint8_t> bytes, std::uint64_t key, st
     different |= words ^ expected;
   }
   const std::uint64_t any = different[0] | different[1] | different[2] | different[3];
-  return any == 0 && std::memcmp(from, &expected, left) == 0;
+  return any == 0 && (left == 0 || std::memcmp(from, &expected, left) == 0);
 }
 
 }  // namespace penstock::load

@@ -18,7 +18,8 @@ constexpr int messages_per_turn = 256;
 void Sink::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant) {
   for (const ConnectionEvent& event : events) {
     if (event.kind != ConnectionEvent::Kind::readable) continue;
-    if (Connection connection = connections.get(event.id)) take(connections, connection);
+    Connection connection = event.connection;
+    take(connections, connection);
   }
 }
 

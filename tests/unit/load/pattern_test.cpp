@@ -43,6 +43,7 @@ TEST_CASE("every flipped bit is found, and every stretch that moved", "[pattern]
     }
     REQUIRE(Pattern::matches(bytes, key, 0));
   }
+  CHECK(Pattern::matches({}, key, 0));
   const auto bytes = whole(key, 64);
   for (std::uint32_t offset = 1; offset < 200; ++offset) CHECK_FALSE(Pattern::matches(bytes, key, offset));
 }
