@@ -44,6 +44,19 @@ Segment copy_chain(const rte_mbuf* chain, MbufPool& pool, net::DropReason& reaso
   return bytes;
 }
 
+// A frame that cannot become ours as it is. Apart from the rest, so that nobody's result lies in memory.
+[[gnu::noinline]] RxTaken take_copy(rte_mbuf* mbuf, MbufPool& pool, net::RxFrame& frame) {
+  RxTaken result;
+  Segment copy;
+  if (mbuf->nb_segs > 1) copy = copy_chain(mbuf, pool, result.reason);
+  rte_pktmbuf_free(mbuf);
+  if (!copy.holds()) return result;
+  frame.bytes = std::move(copy);
+  result.taken = true;
+  result.copied = true;
+  return result;
+}
+
 net::ChecksumState state_of(bool good, bool bad) {
   // Both bits together are RTE_MBUF_F_RX_…_CKSUM_NONE; see the header.
   if (good == bad) return net::ChecksumState::unknown;
@@ -63,23 +76,18 @@ net::ChecksumState l4_state_of(std::uint64_t ol_flags) {
 RxTaken take_in(rte_mbuf* mbuf, MbufPool& pool, RxTrust trust, net::RxFrame& frame) {
   const std::uint64_t flags = mbuf->ol_flags;
   const std::uint32_t hash = mbuf->hash.rss;
-  RxTaken result;
+  RxTaken result{.taken = true};
   if (is_plain(mbuf)) {
     frame.bytes = adopt(mbuf);
   } else {
-    Segment copy;
-    if (mbuf->nb_segs > 1) copy = copy_chain(mbuf, pool, result.reason);
-    rte_pktmbuf_free(mbuf);
-    if (!copy.holds()) return result;
-    result.copied = true;
-    frame.bytes = std::move(copy);
+    result = take_copy(mbuf, pool, frame);
+    if (!result.taken) return result;
   }
   frame.ip_checksum = trust.ip_checksum ? ip_state_of(flags) : net::ChecksumState::unknown;
   frame.l4_checksum = trust.l4_checksum ? l4_state_of(flags) : net::ChecksumState::unknown;
   frame.has_rss_hash = trust.rss_hash && (flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
   frame.rss_hash = frame.has_rss_hash ? hash : 0;
   result.partial_l4_sum = trust.l4_checksum && (flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
-  result.taken = true;
   return result;
 }
 

@@ -38,8 +38,8 @@ KCP = {"nodelay": 1, "interval_ms": 10, "resend": 2, "nc": True, "snd_wnd": 1024
 
 # Of the server and of the client: device, and what makes it of a path that both know.
 LINKS = {
-    "memif": (("net_memif0", "role=server,socket={path},socket-abstract=no,rsize=11"),
-              ("net_memif0", "role=client,socket={path},socket-abstract=no,rsize=11")),
+    "memif": (("net_memif0", "role=server,socket={path},socket-abstract=no"),
+              ("net_memif0", "role=client,socket={path},socket-abstract=no")),
     "vhost": (("net_vhost0", "iface={path},queues=1"),
               ("net_virtio_user0", "path={path},queues=1,queue_size=1024")),
     # The path is the name of a veth pair's end without its last letter; the pair is the caller's.

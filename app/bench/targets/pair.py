@@ -33,8 +33,8 @@ SPARE_MB = 768
 LISTENER = {"nodelay": 1, "interval_ms": 10, "resend": 2, "nc": "true", "snd_wnd": 1024, "rcv_wnd": 1024, "mtu": 1400,
             "idle_timeout_s": 3600, "half_open_timeout_s": 60}
 WIRES = {
-    "memif": (["--vdev=net_memif0,role=server,socket={0},socket-abstract=no,rsize=11"],
-              ["--vdev=net_memif0,role=client,socket={0},socket-abstract=no,rsize=11"], "net_memif0", "net_memif0"),
+    "memif": (["--vdev=net_memif0,role=server,socket={0},socket-abstract=no"],
+              ["--vdev=net_memif0,role=client,socket={0},socket-abstract=no"], "net_memif0", "net_memif0"),
     "vhost": (["--vdev=net_vhost0,iface={0},queues=1"],
               ["--single-file-segments", "--vdev=net_virtio_user0,path={0},queues=1,queue_size=1024"],
               "net_vhost0", "net_virtio_user0"),
