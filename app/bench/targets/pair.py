@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from processes import Hugepages, MeasureError, Process, REPO, cpus, waited_ns
+from processes import Hugepages, MeasureError, Process, REPO, core_round_trip_ns, cpus, waited_ns
 
 sys.path.insert(0, str(REPO / "tests" / "interop"))
 from telemetry import RUNTIME_DIR, Telemetry, remove_runtime_dir  # noqa: E402
@@ -126,7 +126,7 @@ class Pair:
         under `during`."""
         command = [*self.load_words, *words.split(), "--seconds", seconds, "--warmup-s", warmup_s]
         watch = Watch(self.server.pid, f"{self.prefix}-server", seconds, during)
-        distance_ns = self.core_round_trip_ns()
+        distance_ns = core_round_trip_ns(self.build)
         with Process(command, self.folder / "load.log") as load:
             watcher = threading.Thread(target=watch.run, args=(load,))
             watcher.start()
@@ -137,14 +137,8 @@ class Pair:
         server = watch.rates()
         if not server or (during is not None and "during" not in watch.seen):
             raise MeasureError("penstock's telemetry could not be read while it was under load")
-        distance_ns = max(distance_ns, self.core_round_trip_ns())
+        distance_ns = max(distance_ns, core_round_trip_ns(self.build))
         return {**report, "server": server, "disturbed": server["disturbed"], "core_round_trip_ns": distance_ns, **watch.seen}
-
-    def core_round_trip_ns(self):
-        """Of a cache line between the two CPUs, which their host may have moved since it was last asked."""
-        done = subprocess.run([self.build / "app/bench/penstock-bench", "machine", "--json"], capture_output=True, text=True,
-                              check=True)
-        return json.loads(done.stdout)["core_round_trip_ns"]
 
     def _report(self, lines, status):
         """The load's last line, when all went well."""

@@ -1,6 +1,7 @@
 """processes.py - the processes and hugepages of a measurement, all of them taken back at its end, whatever happens."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -113,6 +114,13 @@ def memory_bytes(pid):
         if line.startswith("HugetlbPages:"):
             kib += int(line.split()[1])
     return kib * 1024
+
+
+def core_round_trip_ns(build):
+    """Of a cache line between the two CPUs, which their host may have moved since it was last asked."""
+    done = subprocess.run([pathlib.Path(build) / "app/bench/penstock-bench", "machine", "--json"], capture_output=True, text=True,
+                          check=True)
+    return json.loads(done.stdout)["core_round_trip_ns"]
 
 
 def cpus():
