@@ -45,11 +45,14 @@ class Receiver {
   bool fragment_fits(Seq32 sn, std::uint8_t fragment, const Options& options) const;
   // Whether `next` may come directly behind `fragment`.
   static bool follows(std::uint8_t fragment, std::uint8_t next);
-  // True for the segment that nearly every datagram brings: a whole message, the next in order behind `ahead` others of
-  // the kind, with no gap anywhere and room for it. place_of() would say `fresh` and fragment_fits() true; store_next() then
-  // does what store() would.
-  bool is_plain_next(Seq32 sn, std::uint8_t fragment, std::uint32_t ahead, const Options& options) const {
-    return sn == next_ + ahead && fragment == 0 && undelivered() + ahead < options.receive_window() && plain(options);
+  // No gap, no message of which a part is missing, and whole messages it is that are asked for.
+  bool plain(const Options& options) const {
+    return end_ == next_ && !options.stream && (deliver_ == next_ || fragment_of(next_ - 1) == 0);
+  }
+  // True for the segment that nearly every datagram brings: a whole message, the next in order, with no gap anywhere and
+  // room for it. place_of() would say `fresh` and fragment_fits() true; store_next() then does what store() would.
+  bool is_plain_next(Seq32 sn, std::uint8_t fragment, const Options& options) const {
+    return sn == next_ && fragment == 0 && undelivered() < options.receive_window() && plain(options);
   }
   bool store_next(Segment&& payload, Environment& env);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
@@ -83,10 +86,6 @@ class Receiver {
   bool holds() const { return deliver_ != end_; }
 
  private:
-  // No gap, no message of which a part is missing, and whole messages it is that are asked for.
-  bool plain(const Options& options) const {
-    return end_ == next_ && !options.stream && (deliver_ == next_ || fragment_of(next_ - 1) == 0);
-  }
   bool held(Seq32 sn) const;
   std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
   void park_lone(Segment&& payload);

@@ -4,12 +4,14 @@
 // names a transmission by its stamp; the first one is kept for paths whose round trip is longer than several timeouts.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "buf/segment.hpp"
+#include "proto/kcp/options.hpp"
 #include "proto/kcp/slot_ring.hpp"
 #include "proto/kcp/wire.hpp"
 
@@ -34,6 +36,10 @@ struct SendSlot {
   bool acked() const { return acked_run != 0; }
   // Place of the latest transmission in `stamps`. Requires transmissions > 0.
   std::uint32_t latest() const { return transmissions == 1 ? 0u : 1u + (transmissions - 2u) % (stamps_kept - 1); }
+  // How long the first transmission of a segment waits for its ACK.
+  static Duration first_wait(std::uint32_t rto_us, const Options& options) {
+    return Duration::us(rto_us + (options.nodelay == 0 ? rto_us / 8 : 0));
+  }
   void record_first(const Moment& moment) {
     transmissions = 1;
     stamps[0] = moment.stamp;
@@ -49,6 +55,11 @@ struct SendSlot {
     const std::int64_t us =
         std::int64_t{moment.stamp.distance_from(stamps[place])} * 1000 + moment.us - stamp_us[place];
     return static_cast<std::uint32_t>(us < 0 ? 0 : us > 0xffff'ffff ? 0xffff'ffff : us);
+  }
+  // µs since the only transmission so far, by when it is to be repeated.
+  std::uint32_t first_age_us(Instant now, const Options& options) const {
+    const std::int64_t us = (now - resend_at + first_wait(rto_us, options)).count_us();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 0, 0xffff'ffff));
   }
   // µs since the transmission that `stamp` names, the latest such; nothing when it names none that is remembered.
   std::optional<std::uint32_t> since(Stamp32 stamp, const Moment& moment) const;

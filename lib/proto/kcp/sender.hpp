@@ -56,8 +56,7 @@ class Sender {
   bool knows(Seq32 una, std::uint16_t window) const { return una == una_ && knows_window(una, window); }
   // … or by an ACK that the oldest segment out arrived, whose una is the next sn. False, and nothing done, when `echo` does
   // not name its only transmission, or when the next one was acknowledged before.
-  bool take_oldest(Stamp32 echo, std::uint16_t window, const Moment& moment, Rtt& rtt, Congestion& congestion,
-                   Environment& env);
+  bool take_oldest(Stamp32 echo, std::uint16_t window, Instant now, Rtt& rtt, Congestion& congestion, Environment& env);
 
   // Puts due resends, then new segments, into `out` while they fit; marks as sent only what was put in. `heading` is
   // what our headers carry.
@@ -197,7 +196,7 @@ inline std::uint32_t Sender::sendable(const Congestion& congestion, const Option
 inline bool Sender::write_new(std::uint32_t count, OutDatagram& out, Heading heading, const Moment& moment,
                               const Rtt& rtt, Congestion& congestion, Environment& env) {
   const std::uint32_t rto_us = rtt.rto_us();
-  const Instant resend_at = moment.now + Duration::us(rto_us + (env.options.nodelay == 0 ? rto_us / 8 : 0));
+  const Instant resend_at = moment.now + SendSlot::first_wait(rto_us, env.options);
   const Seq32 end = next_ + count;
   Seq32 sn = next_;
   for (; sn != end && out.room() >= header_bytes; ++sn) {
@@ -250,13 +249,13 @@ inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
   ++round.acked.segments;
 }
 
-inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, const Moment& moment, Rtt& rtt,
-                                Congestion& congestion, Environment& env) {
+inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, Instant now, Rtt& rtt, Congestion& congestion,
+                                Environment& env) {
   SendSlot& slot = ring_[una_];
   const Seq32 behind = una_ + 1;
   if (una_ == next_ || slot.acked() || slot.transmissions != 1 || slot.stamps[0] != echo) return false;
   if (behind != next_ && ring_[behind].acked()) return false;
-  const std::uint32_t age_us = slot.age_us(moment, 0);
+  const std::uint32_t age_us = slot.first_age_us(now, env.options);
   rtt.sample(age_us, env.options);
   env.counters.rtt_us.record(age_us);
   ++env.counters.acks_received;
@@ -266,7 +265,7 @@ inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, const Moment
                        .left_edge_moved = true,
                        .proven = true,
                        .peer_window = peer_window_},
-                      moment.now);
+                      now);
   slot.payload.reset();
   una_ = behind;
   if (cursor_.before(behind)) cursor_ = behind;

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "proto/kcp/plain_datagram.hpp"
-
 namespace penstock::kcp {
 
 namespace {
@@ -32,33 +30,38 @@ Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start&
 }
 
 Refusal Session::on_datagram(Segment&& datagram, Instant now) {
-  Refusal refused = Refusal::none;
-  return take_plain(datagram, now, refused) ? refused : take_other(datagram, now);
-}
-
-// The datagram that nearly all traffic consists of, judged and applied in one pass. False, and nothing done, for any other.
-inline bool Session::take_plain(Segment& datagram, Instant now, Refusal& refused) {
-  PlainDatagram plain;
-  if (phase_ != Phase::open || !proven_ || !datagram.holds()) return false;
-  if (!read_plain(datagram.bytes(), conv_, plain)) return false;
-  if (plain.has_push && !receiver_.is_plain_next(plain.sn, 0, 0, env_->options)) return false;
-  if (plain.has_ack) {
-    if (plain.acked != sender_.una() || plain.una != plain.acked + 1) return false;
-    if (!take_oldest(plain.echo, plain.window, now)) return false;
-    if (!plain.has_push) return true;
-  } else if (!sender_.knows(plain.una, plain.window)) {
-    return false;
+  if (phase_ == Phase::open && proven_ && datagram.holds()) {
+    switch (plain_kind(datagram.bytes(), conv_)) {
+      case Plain::push: return take_plain<Plain::push>(datagram, now);
+      case Plain::ack: return take_plain<Plain::ack>(datagram, now);
+      case Plain::ack_and_push: return take_plain<Plain::ack_and_push>(datagram, now);
+      case Plain::none: break;
+    }
   }
-  datagram.trim_front(plain.payload_at);
-  refused = store_next(std::move(datagram), plain.sn, plain.stamp, now);
-  return true;
+  return take_other(datagram, now);
 }
 
-// Apart from the rest of take_plain(), which would lack the registers.
-bool Session::take_oldest(Stamp32 echo, std::uint16_t window, Instant now) {
-  if (!sender_.take_oldest(echo, window, moment_at(now), rtt_, congestion_, *env_)) return false;
-  update_after_change(now);
-  return true;
+// The datagram that nearly all traffic consists of, judged and applied in one pass, unless it tells more than usual. A
+// function for each kind, as one for all would lack registers.
+template <Plain kind>
+Refusal Session::take_plain(Segment& datagram, Instant now) {
+  PlainDatagram plain;
+  if (!read_plain<kind>(datagram.bytes(), conv_, plain)) return take_other(datagram, now);
+  if constexpr (kind != Plain::ack) {
+    if (!receiver_.is_plain_next(plain.sn, 0, env_->options)) return take_other(datagram, now);
+  }
+  if constexpr (kind == Plain::push) {
+    if (!sender_.knows(plain.una, plain.window)) return take_other(datagram, now);
+  } else {
+    const bool oldest = plain.acked == sender_.una() && plain.una == plain.acked + 1;
+    if (!oldest || !sender_.take_oldest(plain.echo, plain.window, now, rtt_, congestion_, *env_)) {
+      return take_other(datagram, now);
+    }
+    update_after_change(now);
+  }
+  if constexpr (kind == Plain::ack) return Refusal::none;
+  datagram.trim_front(payload_offset(kind));
+  return store_next(std::move(datagram), plain.sn, plain.stamp, now);
 }
 
 Refusal Session::take_other(Segment& datagram, Instant now) {
@@ -201,7 +204,8 @@ inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
   if (bytes.size() < header_bytes) return Refusal::too_short;
   std::uint8_t behind = 0;  // frg of the fresh PUSH before, when `sn` is the one behind it
   Seq32 sn;
-  std::uint32_t plain = 0;
+  std::uint32_t plain = 0;  // whole messages in order so far, and how many there may be
+  const std::uint32_t plain_max = receiver_.plain(env_->options) ? receiver_.window(env_->options) : 0;
   const std::uint8_t* at = bytes.data();
   for (std::size_t left = bytes.size(); left >= header_bytes;) {
     const Header header = decode(at);
@@ -212,7 +216,7 @@ inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
     at += header_bytes + header.length;
     left -= header_bytes + header.length;
     if (header.command != Command::push) continue;
-    if (behind == 0 && receiver_.is_plain_next(header.sn, header.fragment, plain, env_->options)) {
+    if (plain < plain_max && header.sn == receiver_.una() + plain && header.fragment == 0 && behind == 0) {
       ++plain;
       continue;
     }
@@ -237,7 +241,7 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
   bool took_data = false;
   SegmentReader reader(datagram.bytes());
   while (reader.next()) {
-    const Header& header = reader.header();
+    const Header header = reader.header();
     sender_.on_window(round, header.una, header.window, *env_);
     if (header.command == Command::push) {
       const Seq32 before = receiver_.una();
@@ -258,14 +262,19 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
 // Takes the current PUSH of `reader`, and with a whole message in order those behind it that differ only in number, as when
 // a window of messages shares datagrams: they are in order as well and need no more than to be stored.
 inline Refusal Session::take_pushes(Segment& datagram, SegmentReader& reader, Instant now) {
-  const Header& header = reader.header();
-  if (phase_ != Phase::open || !receiver_.is_plain_next(header.sn, header.fragment, 0, env_->options)) {
-    return take_other_push(header, datagram, reader, now);
+  const Header first = reader.header();
+  if (phase_ != Phase::open || !receiver_.is_plain_next(first.sn, first.fragment, env_->options)) {
+    return take_other_push(first, datagram, reader, now);
   }
+  SegmentReader run = reader;  // a copy, which stays in registers
+  std::uint32_t room = receiver_.window(env_->options);
   Refusal refused = Refusal::none;
   do {
-    refused = store_next(payload_of(header, datagram, reader), header.sn, header.stamp, now);
-  } while (refused == Refusal::none && receiver_.window(env_->options) > 0 && reader.next_alike(receiver_.una()));
+    const Header header = run.header();
+    refused = store_next(payload_of(header, datagram, run), header.sn, header.stamp, now);
+    --room;
+  } while (refused == Refusal::none && room > 0 && run.next_alike(receiver_.una()));
+  reader = run;
   return refused;
 }
 

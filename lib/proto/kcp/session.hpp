@@ -16,6 +16,7 @@
 
 #include "proto/kcp/ack_list.hpp"
 #include "proto/kcp/environment.hpp"
+#include "proto/kcp/plain_datagram.hpp"
 #include "proto/kcp/probe.hpp"
 #include "proto/kcp/receiver.hpp"
 #include "proto/kcp/refusal.hpp"
@@ -116,8 +117,8 @@ class Session {
  private:
   enum class Phase : std::uint8_t { open, closing, closed };
 
-  bool take_plain(Segment& datagram, Instant now, Refusal& refused);
-  [[gnu::noinline]] bool take_oldest(Stamp32 echo, std::uint16_t window, Instant now);
+  template <Plain kind>
+  [[gnu::noinline]] Refusal take_plain(Segment& datagram, Instant now);
   Refusal take_other(Segment& datagram, Instant now);
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;

@@ -78,22 +78,22 @@ class SegmentReader {
 
   // Moves to the next segment. False at the end, or when the segment is longer than the rest: then malformed() tells.
   bool next();
-  const Header& header() const { return header_; }
+  Header header() const { return decode(bytes_.data() + begin_); }
   // Moves to the next segment if it is a PUSH like the current one: with the same conv, cmd, frg, wnd and una, and the number
   // `sn`. False otherwise, or when it is malformed, and the reader stays.
   bool next_alike(Seq32 sn);
   // Where the payload of the current segment begins in the datagram.
-  std::uint32_t payload_offset() const { return end_ - header_.length; }
+  std::uint32_t payload_offset() const { return begin_ + header_bytes; }
   // The current segment is the only one of the datagram.
-  bool alone() const { return at_last() && payload_offset() == header_bytes; }
+  bool alone() const { return at_last() && begin_ == 0; }
   // No segment follows the current one.
   bool at_last() const { return bytes_.size() - end_ < header_bytes; }
   bool malformed() const { return malformed_; }
 
  private:
   std::span<const std::uint8_t> bytes_;
-  Header header_;
-  std::uint32_t end_ = 0;  // where the next segment's header begins
+  std::uint32_t begin_ = 0;  // where the current segment's header begins …
+  std::uint32_t end_ = 0;    // … and the next one's
   bool malformed_ = false;
 };
 
@@ -146,24 +146,26 @@ inline Header decode(const std::uint8_t* bytes) {
 inline bool SegmentReader::next() {
   const std::size_t rest = bytes_.size() - end_;
   if (rest < header_bytes) return false;
-  header_ = decode(bytes_.data() + end_);
-  if (header_.length > rest - header_bytes) {
+  const std::uint32_t length = decode(bytes_.data() + end_).length;
+  if (length > rest - header_bytes) {
     malformed_ = true;
     return false;
   }
-  end_ += header_bytes + header_.length;
+  begin_ = end_;
+  end_ += header_bytes + length;
   return true;
 }
 
 inline bool SegmentReader::next_alike(Seq32 sn) {
   const std::size_t rest = bytes_.size() - end_;
   if (rest < header_bytes) return false;
-  const Header header = decode(bytes_.data() + end_);
-  const bool alike = header.conv == header_.conv && header.command == header_.command &&
-                     header.fragment == header_.fragment && header.window == header_.window &&
-                     header.una == header_.una && header.sn == sn;
-  if (!alike || header.length > rest - header_bytes) return false;
-  header_ = header;
+  const std::uint8_t* const here = bytes_.data() + begin_;
+  const std::uint8_t* const there = bytes_.data() + end_;
+  const Header header = decode(there);
+  // The first eight bytes are conv, cmd, frg and wnd.
+  if (std::memcmp(here, there, 8) != 0 || header.una != decode(here).una || header.sn != sn) return false;
+  if (header.length > rest - header_bytes) return false;
+  begin_ = end_;
   end_ += header_bytes + header.length;
   return true;
 }

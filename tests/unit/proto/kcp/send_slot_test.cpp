@@ -35,6 +35,25 @@ TEST_CASE("of two transmissions within a millisecond the later one is meant") {
   CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(6'000), Stamp32(0))) == 100u);
 }
 
+TEST_CASE("the age of an only transmission follows from when it is to be repeated") {
+  for (const bool quick : {false, true}) {
+    Options options;
+    options.nodelay = quick ? 1 : 0;
+    const Moment sent = Moment::at(Instant::at_us(7'333), Stamp32(5));
+    SendSlot slot;
+    slot.rto_us = 123'457;
+    slot.resend_at = sent.now + SendSlot::first_wait(slot.rto_us, options);
+    slot.record_first(sent);
+    for (const std::int64_t age : {0L, 1L, 999L, 123'456L, 4'000'000'000L}) {
+      const Instant now = sent.now + Duration::us(age);
+      CHECK(slot.first_age_us(now, options) == age);
+      CHECK(slot.first_age_us(now, options) == slot.since(sent.stamp, Moment::at(now, Stamp32(5))));
+    }
+    CHECK(slot.first_age_us(sent.now + Duration::us(5'000'000'000), options) == 0xffff'ffff);
+    CHECK(slot.first_age_us(Instant::at_us(7'000), options) == 0);
+  }
+}
+
 TEST_CASE("nothing is remembered of a slot that was never sent") {
   const SendSlot slot({}, 3);
   CHECK(slot.fragment == 3);
