@@ -23,9 +23,12 @@ class OutDatagram {
  public:
   // Builds into `head`, taking over its reference. `capacity` bounds the whole datagram and with `headroom` must fit.
   OutDatagram(Block* head, std::uint32_t headroom, std::uint32_t capacity, std::uint32_t copy_break)
-      : head_(Segment::adopt(head, headroom, 0)), begin_(head->data + headroom), end_(begin_), copy_break_(copy_break) {
-    PENSTOCK_ASSERT(head->refs == 1 && capacity <= head->size - headroom);
-    limit_ = begin_ + capacity;
+      : head_(Segment::adopt(head, headroom, capacity)),
+        begin_(head->data + headroom),
+        end_(begin_),
+        limit_(begin_ + capacity),
+        copy_break_(copy_break) {
+    PENSTOCK_ASSERT(head->refs == 1);
   }
   OutDatagram(OutDatagram&&) = default;
   OutDatagram& operator=(OutDatagram&&) = default;
@@ -44,7 +47,7 @@ class OutDatagram {
   template <class Write>
   void append_with_header(std::uint32_t count, const Segment& payload, Write&& write) {
     const std::uint32_t length = payload.length();
-    PENSTOCK_ASSERT(std::uint64_t{count} + length <= room());
+    PENSTOCK_ASSERT(count <= room() && length <= room() - count);
     std::uint8_t* to = end_;
     end_ += count;
     write(to);
@@ -67,7 +70,7 @@ class OutDatagram {
   std::uint64_t sum() const;
   // Hands the parts over, once: the head with its headroom in front, and the link, which holds nothing when all was folded.
   Segment take_head() {
-    head_.extend_back(head_bytes());
+    head_.trim_back(head_.length() - head_bytes());
     limit_ = end_ = begin_;
     return std::move(head_);
   }
@@ -87,7 +90,7 @@ class OutDatagram {
   std::uint32_t head_bytes() const { return static_cast<std::uint32_t>(end_ - begin_); }
   void link_to(const Segment& payload);
 
-  Segment head_;  // empty until it is taken: what was written lies between begin_ and end_
+  Segment head_;  // the whole capacity until it is taken: what was written lies between begin_ and end_
   Segment link_;
   std::uint8_t* begin_;
   std::uint8_t* end_;

@@ -12,7 +12,8 @@ SmallBlocks::SmallBlocks(Arena& arena, Counts counts)
       large_(arena, class_bytes[2], counts.blocks[2]),
       pools_{&small_, &middle_, &large_} {}
 
-Segment SmallBlocks::allocate(std::uint32_t length) {
+// From the smallest class that holds it and is not dry.
+Segment SmallBlocks::allocate_larger(std::uint32_t length) {
   for (ArenaPool* pool : pools_) {
     if (length > pool->block_bytes()) continue;
     if (Block* block = pool->allocate(); block != nullptr) return Segment::adopt(block, 0, length);

@@ -30,6 +30,8 @@ class Probe {
   void owe_wins() { wins_owed_ = true; }
   bool wask_owed() const { return wask_owed_; }
   bool wins_owed() const { return wins_owed_; }
+  // Any of WASK, WINS and the answer to a ping.
+  bool owes() const { return static_cast<bool>(wask_owed_ | wins_owed_ | answer_owed_); }
   void wask_written() { wask_owed_ = false; }
   void wins_written() { wins_owed_ = false; }
 

@@ -176,7 +176,9 @@ inline SendResult Sender::send_one(Segment& payload, Environment& env) {
   const auto count = static_cast<std::uint32_t>(end_.distance_from(una_)) + 1;
   if (!ring_.reserve(env.memory, count, una_, end_)) return refuse_for_memory(env);
   const std::uint32_t bytes = payload.length();
-  ring_.place(end_, payload.empty() ? Segment() : env.blocks.compact(std::move(payload)), std::uint8_t{0});
+  constexpr std::uint8_t fragment = 0;
+  if (bytes > 0 && env.blocks.compacted(payload)) ring_.place(end_, std::move(payload), fragment);
+  else ring_.place(end_, bytes > 0 ? env.blocks.compact(std::move(payload)) : Segment(), fragment);
   accept(1, bytes, env);
   return SendResult::accepted;
 }
@@ -189,6 +191,7 @@ inline void Sender::accept(std::uint32_t segments, std::uint64_t bytes, Environm
 }
 
 inline std::uint32_t Sender::sendable(const Congestion& congestion, const Options& options) const {
+  if (next_ == end_) return 0;
   const std::uint32_t allowed = window(congestion, options);
   return in_flight() < allowed ? std::min(allowed - in_flight(), unsent()) : 0;
 }

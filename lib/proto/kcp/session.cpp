@@ -122,16 +122,6 @@ void Session::close(CloseReason reason, Instant now) {
   finish_if_drained();
 }
 
-std::optional<Received> Session::poll_receive() {
-  // A message alone has never shut the window.
-  if (receiver_.holds_lone()) return receiver_.take_message(*env_);
-  if (!receiver_.whole_next(env_->options)) return poll_part();
-  // The peer asks after a shut window seldom, so that it is told of the open one unasked.
-  if (receiver_.window(env_->options) == 0) probe_.owe_wins();
-  return receiver_.take_whole(*env_);
-}
-
-// The same for fragments and for streams.
 std::optional<Received> Session::poll_part() {
   const bool was_shut = receiver_.window(env_->options) == 0;
   auto received = receiver_.poll_receive(*env_);
@@ -156,19 +146,35 @@ std::optional<SessionEvent> Session::take_event() {
 }
 
 bool Session::poll_transmit(OutDatagram& out, Instant now) {
+  const bool ordinary = phase_ == Phase::open && proven_ && !probe_.owes() && sender_.quiet(now);
+  if (!ordinary || env_->options.ack_delay_ms != 0) return transmit_other(out, now);
+  out.limit_room(env_->options.mtu);
+  const std::uint32_t before = out.room();
+  const Heading common = heading();
+  if (!acks_.empty()) write_acks(out, common);
+  write_new(out, common, now);
+  return out.room() != before;  // whatever is written begins with a header
+}
+
+// What most datagrams consist of besides ACKs: first transmissions.
+inline void Session::write_new(OutDatagram& out, Heading common, Instant now) {
+  const std::uint32_t count = sender_.sendable(congestion_, env_->options);
+  if (count == 0) return;
+  sender_.write_new(count, out, common, moment_at(now), rtt_, congestion_, *env_);
+  if (sender_.take_room_again(env_->options)) writable_event_ = true;
+}
+
+// The same with all questions asked.
+bool Session::transmit_other(OutDatagram& out, Instant now) {
   if (phase_ == Phase::closed) return false;
   out.limit_room(env_->options.mtu);
   const std::uint32_t before = out.room();
   if (proven_) write_in_order(out, now);
   else write_unproven(out, now);
   update_after_change(now);
-  if (sender_.dead() || phase_ != Phase::open) finish_if_over();
-  return out.room() != before;  // whatever is written begins with a header
-}
-
-void Session::finish_if_over() {
   if (sender_.dead()) finish(CloseReason::dead_link);
   else finish_if_drained();
+  return out.room() != before;
 }
 
 bool Session::idle() const {
@@ -367,20 +373,14 @@ void Session::end_retry() {
   if (acks_due() || acks_.empty()) deadline_ = Instant::never();
 }
 
-inline void Session::write_in_order(OutDatagram& out, Instant now) {
+void Session::write_in_order(OutDatagram& out, Instant now) {
   if (env_->options.ack_delay_ms != 0 && !wants_transmit(now)) return;
   const Heading common = heading();
   if (probe_.answer_owed()) write_answer(out, common);
   if (!acks_.empty()) write_acks(out, common);
   if (probe_.wask_owed() || probe_.wins_owed()) write_window_commands(out, common);
-  if (!sender_.quiet(now)) return write_resends(out, common, now);
-  const std::uint32_t count = sender_.sendable(congestion_, env_->options);
-  if (count > 0) sender_.write_new(count, out, common, moment_at(now), rtt_, congestion_, *env_);
-}
-
-void Session::write_resends(OutDatagram& out, Heading heading, Instant now) {
   if (!sender_.wants_write(now, congestion_, env_->options)) return;
-  sender_.write(out, heading, moment_at(now), rtt_, congestion_, *env_);
+  sender_.write(out, common, moment_at(now), rtt_, congestion_, *env_);
 }
 
 void Session::write_answer(OutDatagram& out, Heading heading) {
@@ -390,7 +390,8 @@ void Session::write_answer(OutDatagram& out, Heading heading) {
 }
 
 inline void Session::write_acks(OutDatagram& out, Heading heading) {
-  const std::uint32_t count = std::min(acks_.count(), out.room() / header_bytes);
+  std::uint32_t count = acks_.count();
+  if (count * header_bytes > out.room()) count = out.room() / header_bytes;
   for (const AckEntry& owed : acks_.owed().first(count)) {
     encode(heading, Command::ack, 0, owed.stamp, owed.sn, 0, out.header(header_bytes));
   }

@@ -73,7 +73,14 @@ class Session {
   // `service` and `drained` deliver what is queued first, for linger_ms at most; any other reason ends at once.
   void close(CloseReason reason, Instant now);
 
-  std::optional<Received> poll_receive();
+  std::optional<Received> poll_receive() {
+    // A message alone has never shut the window.
+    if (receiver_.holds_lone()) return receiver_.take_message(*env_);
+    if (!receiver_.whole_next(env_->options)) return poll_part();
+    // The peer asks after a shut window seldom, so that it is told of the open one unasked.
+    if (receiver_.window(env_->options) == 0) probe_.owe_wins();
+    return receiver_.take_whole(*env_);
+  }
   // The next message when it came alone, whole and in one segment; holds nothing when there is none such.
   Segment poll_lone() { return receiver_.holds_lone() ? receiver_.take_message(*env_).bytes : Segment(); }
   std::optional<Receivable> receivable() const { return receiver_.receivable(env_->options); }
@@ -135,21 +142,22 @@ class Session {
   bool acks_waited_enough() const;
   void end_retry();
   std::optional<SessionEvent> take_event();
+  // poll_receive() for fragments and for streams.
   std::optional<Received> poll_part();
   SendResult after_send(SendResult result, Instant now);
   Heading heading() const;
   void write_answer(OutDatagram& out, Heading heading);
   void write_acks(OutDatagram& out, Heading heading);
   void write_window_commands(OutDatagram& out, Heading heading);
-  [[gnu::always_inline]] void write_in_order(OutDatagram& out, Instant now);
-  [[gnu::noinline]] void write_resends(OutDatagram& out, Heading heading, Instant now);
-  [[gnu::noinline]] void write_unproven(OutDatagram& out, Instant now);
+  [[gnu::noinline]] bool transmit_other(OutDatagram& out, Instant now);
+  void write_new(OutDatagram& out, Heading common, Instant now);
+  void write_in_order(OutDatagram& out, Instant now);
+  void write_unproven(OutDatagram& out, Instant now);
   void update_after_change(Instant now);
   void finish_if_drained() {
     // What is owed to a peer that has proven nothing is never sent, so it is not waited for either.
     if (phase_ == Phase::closing && sender_.drained() && (acks_.empty() || !proven_)) finish(reason_);
   }
-  [[gnu::noinline]] void finish_if_over();
   void finish(CloseReason reason);
   void prove();
   Moment moment_at(Instant now) const { return Moment::at(now, stamp_origin_); }
