@@ -19,7 +19,6 @@ bool AckList::make_room(BuddyMemory& memory) {
     first_ = 0;
     return true;
   }
-  if (capacity_ >= entries_max) return false;
   constexpr std::uint32_t smallest = BuddyMemory::smallest_bytes / sizeof(AckEntry);
   const auto larger = static_cast<std::uint16_t>(capacity_ == in_place ? smallest : 2u * capacity_);
   auto* block = static_cast<AckEntry*>(memory.take(larger * sizeof(AckEntry)));

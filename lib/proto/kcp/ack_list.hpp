@@ -36,7 +36,7 @@ class AckList {
   bool add(BuddyMemory& memory, AckEntry entry);
   // The same for a segment that came for the first time, which no entry names.
   bool add_fresh(BuddyMemory& memory, AckEntry entry) {
-    if (end_ == capacity_ && !make_room(memory)) return false;
+    if (end_ == capacity_ && (full() || !make_room(memory))) return false;
     entries()[end_++] = entry;
     return true;
   }
@@ -55,6 +55,8 @@ class AckList {
 
  private:
   [[gnu::noinline]] void give_back(BuddyMemory& memory);
+  bool full() const { return first_ == 0 && end_ >= entries_max; }
+  // Requires that the list is not full.
   bool make_room(BuddyMemory& memory);
   const AckEntry* entries() const { return capacity_ == in_place ? near_ : far_; }
   AckEntry* entries() { return capacity_ == in_place ? near_ : far_; }

@@ -17,9 +17,9 @@ bool Receiver::move_lone(Environment& env) {
   return true;
 }
 
-bool Receiver::make_room(Environment& env) {
+bool Receiver::make_room(std::uint32_t count, Environment& env) {
   if (holds_lone() && !move_lone(env)) return false;
-  return ring_.reserve(env.memory, undelivered() + 1, deliver_, end_);
+  return ring_.reserve(env.memory, undelivered() + count, deliver_, end_);
 }
 
 std::optional<Receivable> Receiver::receivable_many(const Options& options) const {

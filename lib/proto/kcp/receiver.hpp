@@ -55,6 +55,9 @@ class Receiver {
     return sn == next_ && fragment == 0 && undelivered() < options.receive_window() && plain(options);
   }
   bool store_next(Segment&& payload, Environment& env);
+  // For a run of such: room for `count` of them in the ring; false when memory is short. Then place_next() for each.
+  [[gnu::noinline]] bool make_room(std::uint32_t count, Environment& env);
+  void place_next(Segment&& payload);
   // Stores a fresh segment; false when the ring cannot grow, and then it must not be acknowledged.
   bool store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env);
 
@@ -92,8 +95,6 @@ class Receiver {
   Segment take_lone();
   // Moves the lone message into a ring; false when memory is short.
   bool move_lone(Environment& env);
-  // Makes room in the ring for one more segment in order.
-  [[gnu::noinline]] bool make_room(Environment& env);
   // Takes what is in order from `next` on, which is held.
   void move_next();
   Segment take_first(Environment& env);
@@ -167,12 +168,16 @@ inline bool Receiver::store_next(Segment&& payload, Environment& env) {
       end_ = ++next_;
       return true;
     }
-    if (!make_room(env)) return false;
+    if (!make_room(1, env)) return false;
   }
+  place_next(std::move(payload));
+  return true;
+}
+
+inline void Receiver::place_next(Segment&& payload) {
   in_order_bytes_ += payload.length();
   ring_.place(next_, std::move(payload), std::uint8_t{0});
   end_ = ++next_;
-  return true;
 }
 
 inline void Receiver::move_next() {

@@ -146,9 +146,16 @@ std::uint32_t Sender::fragments_max(const Options& options) const {
 
 void Sender::free_before(Seq32 una, AckRound& round) {
   PENSTOCK_ASSERT(plausible(una));
-  for (; una_ != una; ++una_) {
-    if (!ring_[una_].acked()) acknowledge(ring_[una_], round);
+  Congestion::Acked acked = round.acked;
+  for (Seq32 sn = una_; sn != una; ++sn) {
+    SendSlot& slot = ring_[sn];
+    if (slot.acked()) continue;
+    acked.bytes += slot.payload.length();
+    ++acked.segments;
+    slot.payload.reset();
   }
+  round.acked = acked;
+  una_ = una;
 }
 
 // Each datagram adds one to every unacknowledged segment before the newest one it acknowledged (ikcp_parse_fastack).

@@ -46,7 +46,9 @@ Refusal Session::on_datagram(Segment&& datagram, Instant now) {
 template <Plain kind>
 Refusal Session::take_plain(Segment& datagram, Instant now) {
   PlainDatagram plain;
-  if (!read_plain<kind>(datagram.bytes(), conv_, plain)) return take_other(datagram, now);
+  if (!read_plain<kind>(datagram.bytes(), conv_, plain)) {
+    return kind == Plain::push ? take_run(datagram, now) : take_other(datagram, now);
+  }
   if constexpr (kind != Plain::ack) {
     if (!receiver_.is_plain_next(plain.sn, 0, env_->options)) return take_other(datagram, now);
   }
@@ -62,6 +64,26 @@ Refusal Session::take_plain(Segment& datagram, Instant now) {
   if constexpr (kind == Plain::ack) return Refusal::none;
   datagram.trim_front(payload_offset(kind));
   return store_next(std::move(datagram), plain.sn, plain.stamp, now);
+}
+
+// Whole messages in order that share a datagram and tell nothing else: all but the first header is only compared with it.
+Refusal Session::take_run(Segment& datagram, Instant now) {
+  SegmentReader reader(datagram.bytes());
+  if (!reader.next()) return take_other(datagram, now);
+  const Header first = reader.header();
+  const bool plain = receiver_.is_plain_next(first.sn, first.fragment, env_->options);
+  if (!plain || !sender_.knows(first.una, first.window)) return take_other(datagram, now);
+  const auto behind = reader.all_alike();
+  if (!behind || *behind == 0 || *behind >= receiver_.window(env_->options)) return take_other(datagram, now);
+  if (!receiver_.make_room(*behind + 1, *env_)) return take_other(datagram, now);
+  std::uint32_t left = *behind;
+  do {
+    const Header header = reader.header();
+    receiver_.place_next(payload_of(header, datagram, reader));
+    owe_ack(acks_.add_fresh(env_->memory, {header.sn, header.stamp}), now);
+  } while (left-- > 0 && reader.next());
+  env_->counters.segments_received += *behind + 1;
+  return Refusal::none;
 }
 
 Refusal Session::take_other(Segment& datagram, Instant now) {

@@ -126,6 +126,7 @@ class Session {
 
   template <Plain kind>
   [[gnu::noinline]] Refusal take_plain(Segment& datagram, Instant now);
+  Refusal take_run(Segment& datagram, Instant now);
   Refusal take_other(Segment& datagram, Instant now);
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;

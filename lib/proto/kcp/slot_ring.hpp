@@ -89,8 +89,10 @@ class SlotRing {
     PENSTOCK_ASSERT(capacity <= capacity_max);
     T* larger = static_cast<T*>(memory.take(std::size_t{capacity} * sizeof(T)));
     if (larger == nullptr) return false;
+    const T* slots = word_.slots;
+    const std::uint32_t mask = mask_;
     for (Seq32 sn = first; sn != end; ++sn) {
-      std::memcpy(static_cast<void*>(larger + (sn.raw() & (capacity - 1))), &(*this)[sn], sizeof(T));
+      std::memcpy(static_cast<void*>(larger + (sn.raw() & (capacity - 1))), slots + (sn.raw() & mask), sizeof(T));
     }
     release(memory);
     word_.slots = larger;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/assert.hpp"
@@ -82,6 +83,9 @@ class SegmentReader {
   // Moves to the next segment if it is a PUSH like the current one: with the same conv, cmd, frg, wnd and una, and the number
   // `sn`. False otherwise, or when it is malformed, and the reader stays.
   bool next_alike(Seq32 sn);
+  // How many segments, of the rest of the datagram, are PUSHes like the current one with numbers that count on from its own;
+  // nothing when there is another segment among them, or a malformed one.
+  std::optional<std::uint32_t> all_alike() const;
   // Where the payload of the current segment begins in the datagram.
   std::uint32_t payload_offset() const { return begin_ + header_bytes; }
   // The current segment is the only one of the datagram.
@@ -154,6 +158,14 @@ inline bool SegmentReader::next() {
   begin_ = end_;
   end_ += header_bytes + length;
   return true;
+}
+
+inline std::optional<std::uint32_t> SegmentReader::all_alike() const {
+  SegmentReader ahead = *this;
+  const Seq32 first = header().sn;
+  std::uint32_t count = 0;
+  while (ahead.next_alike(first + count + 1)) ++count;
+  return ahead.at_last() ? std::optional(count) : std::nullopt;
 }
 
 inline bool SegmentReader::next_alike(Seq32 sn) {

@@ -144,10 +144,10 @@ Bytes several(Rng& rng, std::uint32_t next_expected, bool smaller) {
   return bytes;
 }
 
-void live_of_runs(std::uint64_t seed, const WorldSize& size) {
+void live_of_runs(std::uint64_t seed, const Options& options) {
   Rng rng(seed);
-  SessionBench run(quick(), ours(), size);
-  SessionBench single(quick(), ours(), size);
+  SessionBench run(options);
+  SessionBench single(options);
   std::uint32_t next_expected = 0;
   for (int step = 0; step < 200; ++step) {
     const Instant now = Instant::at_us(step * 1000);
@@ -168,10 +168,37 @@ void live_of_runs(std::uint64_t seed, const WorldSize& size) {
 }  // namespace
 
 TEST_CASE("a run of PUSHes does what they do one by one") {
+  Options delayed = quick();
+  delayed.ack_delay_ms = 10;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     INFO("seed " << seed);
-    live_of_runs(seed, {});
-    live_of_runs(seed, {.memory_bytes = 2048});
+    live_of_runs(seed, quick());
+    live_of_runs(seed, delayed);
+  }
+}
+
+TEST_CASE("of a run that finds no memory is kept, and acknowledged, what there is room for") {
+  for (const std::size_t memory : {256u, 512u, 1024u, 2048u}) {
+    SessionBench bench(quick(), ours(), {.memory_bytes = memory});
+    Bytes run;
+    std::string expected;
+    for (std::uint32_t sn = 0; sn < 120; ++sn) {
+      const Bytes segment = wire({push(sn, "p")});
+      run.insert(run.end(), segment.begin(), segment.end());
+    }
+    CHECK(bench.deliver(run) == Refusal::none);
+    const Counters& counters = bench.world.counters;
+    const std::uint64_t stored = counters.segments_received;
+    INFO("memory " << memory << ", stored " << stored);
+    CHECK((stored > 0 && stored < 120));
+    CHECK(stored + counters.no_memory == 120);
+    for (const Parsed& sent : bench.sent()) {
+      CHECK(sent.header.command == Command::ack);
+      CHECK(sent.header.sn.raw() < stored);
+      CHECK(sent.header.una.raw() == stored);
+    }
+    for (std::uint64_t i = 0; i < stored; ++i) expected += "p|";
+    CHECK(receive_all(bench.session) == expected);
   }
 }
 

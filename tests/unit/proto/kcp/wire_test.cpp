@@ -124,6 +124,27 @@ TEST_CASE("only a segment that differs in number, stamp and payload is alike") {
   CHECK(reader.malformed());
 }
 
+TEST_CASE("all_alike counts the rest of a run, and finds whatever does not belong to it") {
+  const auto count = [](const Bytes& datagram) {
+    SegmentReader reader(datagram);
+    REQUIRE(reader.next());
+    return reader.all_alike();
+  };
+  const Bytes run = wire({push(1, "one"), push(2, ""), push(3, "three")});
+  for (int rest = 0; rest < 24; ++rest) {
+    Bytes longer = run;
+    longer.insert(longer.end(), static_cast<std::size_t>(rest), std::uint8_t{0xff});
+    CHECK(count(longer) == 2u);
+  }
+  CHECK(count(wire({push(1, "one")})) == 0u);
+  CHECK(!count(wire({push(1, "one"), push(2, ""), push(4, "four")})));
+  CHECK(!count(wire({push(1, "one"), push(2, ""), push(3, "three", 1)})));
+  CHECK(!count(wire({push(1, "one"), ack(2, 0, 0)})));
+  Bytes lies = run;
+  lies[27 + 24 + 20] = 6;  // the last length, one more than there is
+  CHECK(!count(lies));
+}
+
 TEST_CASE("no length leads the reader out of the datagram") {
   Rng rng(2);
   const std::uint32_t lengths[] = {0,           1,           23,          24,          25,         1000,
