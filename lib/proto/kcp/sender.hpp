@@ -237,7 +237,7 @@ inline void Sender::note_window(Seq32 una, std::uint16_t window, Environment& en
     peer_window_ = window;
     if (una.after(peer_una_)) peer_una_ = una;
   } else if (una == peer_una_) {
-    peer_window_ = std::max(peer_window_, window);
+    peer_window_ = window;  // the larger one, or it would be known
     peer_window_max_ = std::max(peer_window_max_, window);
   } else {
     ++env.counters.windows_stale;
