@@ -15,6 +15,7 @@
 #include <span>
 #include <utility>
 
+#include "base/internet_sum.hpp"
 #include "buf/segment.hpp"
 
 namespace penstock {
@@ -67,7 +68,10 @@ class OutDatagram {
   }
 
   // The Internet sum of head and link.
-  std::uint64_t sum() const;
+  std::uint64_t sum() const {
+    const std::uint64_t sum = internet_sum(head());
+    return link_.holds() ? sum_add_at(sum, internet_sum(link_.bytes()), head_bytes()) : sum;
+  }
   // Hands the parts over, once: the head with its headroom in front, and the link, which holds nothing when all was folded.
   Segment take_head() {
     head_.trim_back(head_.length() - head_bytes());

@@ -38,7 +38,7 @@ std::uint64_t TimerWheel::tick_after(Instant instant) {
   return std::min(at, tick_max);
 }
 
-void TimerWheel::arm(std::uint32_t index, TimerKind kind, Instant deadline) {
+void TimerWheel::rearm(std::uint32_t index, TimerKind kind, Instant deadline) {
   if (deadline.is_never()) return;
   const std::uint32_t entry = index << 1 | static_cast<std::uint32_t>(kind);
   const std::uint64_t at = std::max(tick_after(deadline), advanced_to_ + 1);

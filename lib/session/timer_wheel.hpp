@@ -42,7 +42,11 @@ class TimerWheel {
 
   // Sees to it that the timer comes up not later than the tick after max(`deadline`, the last advance). Does nothing when
   // an entry that is early enough stands already, or when `deadline` is never(). Costs a compare in the common case.
-  void arm(std::uint32_t index, TimerKind kind, Instant deadline);
+  void arm(std::uint32_t index, TimerKind kind, Instant deadline) {
+    const bool early_enough =
+        is_armed(index, kind) && instant_of(sessions_[index].timers.tick[static_cast<std::size_t>(kind)]) <= deadline;
+    if (!early_enough) rearm(index, kind, deadline);
+  }
   // Takes the timer out; nothing happens when it is not in. Both must be out before a session closes.
   void cancel(std::uint32_t index, TimerKind kind);
   void cancel_all(std::uint32_t index);
@@ -89,6 +93,7 @@ class TimerWheel {
     std::uint32_t count = 0;    // entries in all its chunks
   };
 
+  void rearm(std::uint32_t index, TimerKind kind, Instant deadline);
   static std::uint64_t tick_after(Instant instant);   // the first tick at or after an instant
   static std::uint64_t tick_before(Instant instant);  // the last tick at or before it
   static Instant instant_of(std::uint64_t at) { return Instant::at_us(static_cast<std::int64_t>(at << tick_bits)); }

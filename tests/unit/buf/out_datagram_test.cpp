@@ -185,6 +185,24 @@ TEST_CASE("taking the parts hands over every hold", "[out_datagram]") {
   CHECK(payload.unique());
 }
 
+TEST_CASE("the head comes with the room for its headers when asked for as a frame", "[out_datagram]") {
+  HeapPool pool(2176, 2);
+  Rng rng(7);
+  {
+    OutDatagram out(pool.allocate(), headroom, 1'400, 1'400);
+    const Segment payload = random_payload(pool, rng, 100);
+    out.append(payload);
+    const Segment frame = out.take_frame(42);
+    CHECK(out.empty());
+    CHECK(out.room() == 0);
+    CHECK(frame.unique());
+    CHECK(frame.offset() == headroom - 42);
+    CHECK(frame.length() == 142);
+    CHECK(std::ranges::equal(frame.bytes().subspan(42), payload.bytes()));
+  }
+  CHECK(pool.whole());
+}
+
 TEST_CASE("a datagram that is given up returns its blocks", "[out_datagram]") {
   HeapPool pool(2176, 2);
   Rng rng(6);
