@@ -175,7 +175,7 @@ class Watch:
                     continue
                 waited = (waited_ns(self.pid), waited_ns(load.pid))
                 totals = telemetry.totals()
-                self.seen["server_mismatches"] = totals["mismatches"]
+                self.seen["server_mismatches"] = totals.get("mismatches", self.seen.get("server_mismatches"))
                 self.samples.append((time.monotonic(), totals, waited))
                 if self.during is not None and "during" not in self.seen:
                     self.seen["during"] = self.during(self.pid)
