@@ -208,4 +208,9 @@ inline Instant Session::next_deadline() const {
   return earlier(earlier(resend, deadline_), probe_.next_deadline());
 }
 
+inline void Session::update_after_change(Instant now) {
+  if (sender_.blocked_by_peer() || probe_.asking()) probe_.on_blocked(sender_.blocked_by_peer(), now, env_->options);
+  if (sender_.take_room_again(env_->options)) writable_event_ = true;
+}
+
 }  // namespace penstock::kcp
