@@ -254,9 +254,10 @@ inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
 
 inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, Instant now, Rtt& rtt, Congestion& congestion,
                                 Environment& env) {
+  if (una_ == next_) return false;
   SendSlot& slot = ring_[una_];
   const Seq32 behind = una_ + 1;
-  if (una_ == next_ || slot.acked() || slot.transmissions != 1 || slot.stamps[0] != echo) return false;
+  if (slot.acked() || slot.transmissions != 1 || slot.stamps[0] != echo) return false;
   if (behind != next_ && ring_[behind].acked()) return false;
   const std::uint32_t age_us = slot.first_age_us(now, env.options);
   rtt.sample(age_us, env.options);
