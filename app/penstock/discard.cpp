@@ -11,10 +11,11 @@ constexpr int segments_per_turn = 64;
 
 }  // namespace
 
-void Discard::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant) {
+void Discard::on_events(Connections&, std::span<const ConnectionEvent> events, Instant) {
   for (const ConnectionEvent& event : events) {
     if (event.kind != ConnectionEvent::Kind::readable) continue;
-    if (Connection connection = connections.get(event.id)) take(connection);
+    Connection connection = event.connection;
+    take(connection);
   }
 }
 
