@@ -2,8 +2,8 @@
 //
 // Each session is in it once at the most; Session::in_dirty_list and Session::dirty_place tell whether and where. One that
 // has been told and only waits for room to send is marked so: thousands of them may stand before a full ring, and whoever
-// walks the list passes them by without a look at the session, and begins behind those at the front. What happens to such a one wakes it where it stands. One core,
-// part of a World.
+// walks the list passes them by without a look at the session, and begins behind those at the front. What happens to such a
+// one wakes it where it stands. One core, part of a World.
 #pragma once
 
 #include <algorithm>

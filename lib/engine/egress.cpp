@@ -105,7 +105,7 @@ void pass_over_rest(World& world, Instant now) {
   }
 }
 
-// Asks for what the next visits need. Of a long list, whose front was told long ago, that is in no cache: each step asks for
+// Asks for what the next visits need. The front of a long list was told long ago and is in no cache: there each step asks for
 // what the one before led to, down to the bytes to be sent.
 void prefetch_visits(World& world) {
   world.prefetch_dirty(dirty_ahead);

@@ -95,7 +95,7 @@ bool fire_timers(World& world, Instant now) {
 }
 
 void tell_services(World& world, Connections& connections, Instant now) {
-  const bool one = world.parts.services.size() == 1;
+  const bool only_service = world.parts.services.size() == 1;
   for (std::uint32_t number = 0; number < world.parts.services.size(); ++number) {
     Application& service = *world.parts.services[number];
     if (now >= service.next_deadline()) {
@@ -110,7 +110,7 @@ void tell_services(World& world, Connections& connections, Instant now) {
       const std::uint32_t index = world.dirty[place];
       world.prefetch_dirty(place + dirty_ahead);
       Session& session = world.sessions[index];
-      if (!one && world.config.listeners[session.listener].service != number) continue;
+      if (!only_service && world.config.listeners[session.listener].service != number) continue;
       tell_session(world, session, world.sessions.id_of(index), teller);
     }
   }

@@ -71,6 +71,7 @@ struct alignas(cache_line_bytes) Stack::Impl {
   Parsed<Intake> take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
   // Fills `packet` from a plain frame that is for us and good; false for any other, which take_in() then judges.
   bool take_plain(std::uint16_t port, RxFrame& frame, Packet& packet);
+  // What of a plain frame need be judged once for a burst: its MAC addresses and its destination.
   bool is_for_us(Bytes bytes, std::uint16_t number) const;
   std::optional<std::uint16_t> find_interface(std::uint16_t port, const TagStack& tags);
   bool hears(std::uint16_t interface, const MacAddress& destination) const;
