@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 namespace penstock::runtime {
 
@@ -19,8 +20,24 @@ constexpr auto round_time = std::chrono::milliseconds(20);
 constexpr int rounds_a_second = 50;
 // How long a stop may take before the node leaves its workers' sessions where they are.
 constexpr Duration stop_patience = Duration::seconds(2);
+// How long the ends of a link may negotiate before it is called down.
+constexpr Duration link_patience = Duration::seconds(5);
 
 }  // namespace
+
+Keeper::Keeper(const control::Config& config, const Program& program, nic::TscClock& clock,
+               std::span<const std::unique_ptr<nic::DpdkPort>> ports, std::span<const std::unique_ptr<Seat>> seats,
+               const Notify& notify, std::atomic<Phase>& phase)
+    : config_(config),
+      program_(program),
+      clock_(clock),
+      ports_(ports),
+      seats_(seats),
+      notify_(notify),
+      phase_(phase),
+      herald_(notify.watchdog(), Duration::seconds(config.limits.drain_timeout_s)),
+      links_settle_at_(clock.now() + link_patience),
+      turns_(seats.size(), 0) {}
 
 void Keeper::say(const std::string& sentence) const {
   fmt::print("{}: {}\n", program_.name, sentence);
@@ -44,7 +61,9 @@ void Keeper::run() {
     if (round % (rounds_a_second / 10) == 0) clock_.discipline();
     if (round % (rounds_a_second / 5) == 0) look_at_links();
     if (round % rounds_a_second == 0) give_hints();
+    if (round % (rounds_a_second / 10) == 0) tell_manager(clock_.now());
   }
+  tell_manager(clock_.now());
 }
 
 void Keeper::follow_signals(Instant now) {
@@ -77,6 +96,26 @@ void Keeper::look_at_links() {
     if (up == link_was_up_[i]) continue;
     link_was_up_[i] = up;
     say(fmt::format("port {}: link {}", ports_[i]->info().name, up ? "up" : "down"));
+  }
+}
+
+void Keeper::tell_manager(Instant now) {
+  const bool ending = phase_.load(std::memory_order_relaxed) != Phase::serving;
+  if (!notify_.listens() || !herald_.due(now, ending)) return;
+  Tidings tidings{.ending = ending, .turns = turns_};
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    // A worker that writes just now is looked at again in the next round.
+    if (!seats_[i]->published().read(*snapshot_)) continue;
+    turns_[i] = snapshot_->worker.turns;
+    tidings.sessions += snapshot_->worker.sessions_now;
+  }
+  tidings.links_down = static_cast<std::uint32_t>(std::ranges::count(link_was_up_, false));
+  tidings.links_settled = tidings.links_down == 0 || now >= links_settle_at_;
+  const std::string lines = herald_.lines(now, tidings);
+  if (!lines.empty() && notify_.send(lines)) herald_.sent();
+  for (const std::size_t worker : herald_.stuck(now, tidings)) {
+    if (std::exchange(told_of_stuck_, true)) break;
+    say(fmt::format("worker {} makes no turns: the watchdog is not fed until it does", worker));
   }
 }
 

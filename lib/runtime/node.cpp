@@ -19,6 +19,7 @@
 #include "runtime/bypass.hpp"
 #include "runtime/crew.hpp"
 #include "runtime/keeper.hpp"
+#include "runtime/notify.hpp"
 #include "runtime/random.hpp"
 #include "runtime/seat.hpp"
 
@@ -45,6 +46,8 @@ class Node {
   void serve();
   // Workers leave the ports, then the ports close.
   void stop();
+  // Why it could not start, to the service manager.
+  void tell_failure(const std::string& sentence) const;
 
  private:
   std::expected<void, std::string> start_eal(const std::vector<std::string>& eal_words);
@@ -63,6 +66,7 @@ class Node {
   const control::Config& config_;
   const Program& program_;
   Plan plan_;
+  Notify notify_;
   Sweep sweep_;
   std::unique_ptr<nic::Eal> eal_;
   std::unique_ptr<nic::TscClock> clock_;
@@ -82,6 +86,8 @@ class Node {
 };
 
 std::expected<void, std::string> Node::start(const std::vector<std::string>& eal_words) {
+  if (auto notify = Notify::from_environment()) notify_ = std::move(*notify);
+  else say(notify.error());
   const auto dir = nic::runtime_dir_for(control::file_prefix_of(eal_words));
   if (!dir) return Failure(dir.error());
   if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
@@ -295,7 +301,7 @@ void* run_keeper(void* argument) {
 }
 
 void Node::serve() {
-  keeper_ = std::make_unique<Keeper>(config_, program_, *clock_, ports_, seats_, phase_);
+  keeper_ = std::make_unique<Keeper>(config_, program_, *clock_, ports_, seats_, notify_, phase_);
   Keeper::catch_signals();
   pthread_t keeper{};
   const int made = rte_ctrl_thread_create(&keeper, "penstock-ctl", nullptr, run_keeper, keeper_.get());
@@ -306,6 +312,10 @@ void Node::serve() {
   std::fflush(stdout);
   crew.work();
   pthread_join(keeper, nullptr);
+}
+
+void Node::tell_failure(const std::string& sentence) const {
+  if (notify_.listens()) notify_.send("STATUS=" + sentence);
 }
 
 void Node::stop() {
@@ -325,6 +335,7 @@ int run(const control::Config& config, const std::vector<std::string>& eal_words
   if (const auto started = node.start(eal_words); !started) {
     std::fflush(stdout);
     fmt::print(stderr, "{}: {}\n", program.name, started.error());
+    node.tell_failure(started.error());
     return control::exit_bad_arguments;
   }
   node.serve();
