@@ -1,0 +1,102 @@
+# shellcheck shell=bash disable=SC2154  # what common.sh and the script that sources it set
+# give_back.sh - returns a device to the kernel: for unbind.sh, and for bind.sh
+# when a binding failed half-way. Sourced after common.sh; `dry_run` is theirs.
+
+# How often the interface is looked for, while nothing is there and while one
+# is there under another name: udev may be about to rename it.
+interface_looks=50
+rename_looks=10
+interface_look_s=0.1
+
+noiommu_switch=$sysroot/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+
+give_back() {
+    local address=$1 now previous=- names=-
+    read -r _ _ previous names _ <<<"$(note_of "$address") - - - -" || true
+    now=$(driver_of "$address")
+    if [[ -n $now ]] && ! is_dpdk_driver "$now"; then
+        say "$(described "$address") is with the kernel already"
+        [[ $dry_run == yes ]] || forget "$address"
+        return
+    fi
+    refuse_if_in_use "$address"
+    if [[ $dry_run == yes ]]; then
+        say_plan "$address" "$previous"
+        return
+    fi
+    require_devbind
+    undo_persistence "$address"
+    hand_to_kernel "$address" "$previous"
+    check_return "$address" "$previous" "$names"
+    forget "$address"
+}
+
+say_plan() {
+    ! is_persistent "$1" || say "would run: driverctl unset-override $1"
+    if [[ $2 == - ]]; then
+        say "would let the kernel choose a driver for $1 (dpdk-devbind.py --unbind $1, then drivers_probe)"
+    else
+        say "would run: dpdk-devbind.py --bind=$2 $1"
+    fi
+}
+
+is_persistent() { [[ -e $sysroot/etc/driverctl.d/pci-$1 ]]; }
+
+undo_persistence() {
+    is_persistent "$1" || return 0
+    command -v driverctl >/dev/null ||
+        die "$1 was bound to stay so over a reboot, and driverctl, which did it, is gone: apt-get install driverctl"
+    driverctl unset-override "$1" || die "driverctl could not undo its override of $1 (driverctl list-overrides)"
+    say "$1 is no longer kept from the kernel over a reboot"
+}
+
+# The driver it had, and failing that what the kernel chooses.
+hand_to_kernel() {
+    local address=$1 previous=$2 override=$devices_dir/$1/driver_override
+    # An override would keep every other driver away.
+    [[ ! -e $override ]] || tell_kernel "" "$override" || true
+    if [[ $previous != - ]]; then
+        [[ -d $drivers_dir/$previous ]] || modprobe --quiet "$previous" || true
+        [[ $(driver_of "$address") == "$previous" ]] || dpdk-devbind.py --bind="$previous" "$address" || true
+        [[ $(driver_of "$address") != "$previous" ]] || return 0
+        warn "$previous did not take $address, so the kernel chooses"
+    fi
+    ! is_dpdk_driver "$(driver_of "$address")" || dpdk-devbind.py --unbind "$address" || true
+    [[ -n $(driver_of "$address") ]] || tell_kernel "$address" "$sysroot/sys/bus/pci/drivers_probe" || true
+}
+
+# Drivers bind before the kernel answers; the interface comes a moment later,
+# and gets its name from udev another moment later.
+check_return() {
+    local address=$1 previous=$2 names=$3 now found look
+    for ((look = 0; look < interface_looks; look++)); do
+        now=$(driver_of "$address")
+        found=$(interfaces_of "$address" | paste -sd,)
+        if [[ -z $now || $found == "$names" ]] || is_dpdk_driver "$now"; then break; fi
+        ((look < rename_looks)) || [[ -z $found && $names != - ]] || break
+        sleep "$interface_look_s"
+    done
+    if [[ -z $now ]]; then
+        [[ $previous == - && -n $(note_of "$address") ]] || die "no driver of the kernel took $address; see dmesg"
+        say "$address has no driver, as before"
+    elif is_dpdk_driver "$now"; then
+        [[ $now == "$previous" ]] || die "$address is still bound to $now; see dmesg"
+        say "$address is bound to $now, as before"
+    else
+        [[ -n $found || $names == - ]] || die "$address is with $now again, but its interface $names did not come back; see dmesg"
+        say "$address is with $now again${found:+, interface $found, which is down and has no addresses yet}"
+    fi
+}
+
+forget() {
+    switch_noiommu_off_if_last "$1"
+    note_binding "$1"
+}
+
+# The mode was ours to switch on, and goes with the last device that needs it.
+switch_noiommu_off_if_last() {
+    [[ $(note_of "$1") == *" noiommu" ]] || return 0
+    [[ $(awk '$5 == "noiommu"' "$bindings" | wc -l) == 1 ]] || return 0
+    tell_kernel N "$noiommu_switch" || true
+    say "switched vfio's no-IOMMU mode off again"
+}
