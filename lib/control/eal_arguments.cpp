@@ -265,6 +265,16 @@ std::expected<std::vector<std::string>, std::string> merge_eal_args(std::span<co
   return words;
 }
 
+std::optional<std::uint32_t> lcore_count_of(std::span<const std::string> words) {
+  const auto options = parse_eal_args(words);
+  if (!options) return std::nullopt;
+  for (const EalOption& option : *options) {
+    if (option.name == "-l") return eal::core_list_count(option.value);
+    if (option.name == "-c") return eal::core_mask_count(option.value);
+  }
+  return std::nullopt;
+}
+
 std::string file_prefix_of(std::span<const std::string> words) {
   const auto options = parse_eal_args(words);
   if (options) {

@@ -11,7 +11,9 @@
 //   - --vdev is added, and replaces the file's --vdev for the same device name. -d, --log-level and --trace are added.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +33,10 @@ std::expected<std::vector<EalOption>, std::string> parse_eal_args(std::span<cons
 // The words for EAL, without argv[0]: the file's that are left, then the line's. The error names the option.
 std::expected<std::vector<std::string>, std::string> merge_eal_args(std::span<const std::string> file_words,
                                                                     std::span<const std::string> line_words);
+
+// How many lcores -l or -c names among checked words; nothing when neither is there (--lcores may share lcores in ways that
+// only EAL resolves, and without any of them EAL takes every CPU).
+std::optional<std::uint32_t> lcore_count_of(std::span<const std::string> words);
 
 // The value of --file-prefix among checked words, or EAL's default "rte".
 std::string file_prefix_of(std::span<const std::string> words);

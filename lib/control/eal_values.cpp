@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <bitset>
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
@@ -102,6 +103,30 @@ Complaint core_mask(std::string_view value) {
   const bool some = std::ranges::any_of(value, [](char c) { return c != '0'; });
   if (some && is_hex_field(value, lcores_max / 4)) return std::nullopt;
   return "is no mask of cores, such as 0x2f";
+}
+
+std::uint32_t core_list_count(std::string_view value) {
+  std::bitset<lcores_max> cores;
+  std::optional<std::string_view> rest = value;
+  std::string_view part;
+  while (next_part(rest, ',', part)) {
+    const std::size_t dash = part.find('-');
+    const std::uint32_t first = number(part.substr(0, dash)).value_or(0);
+    const std::uint32_t last = dash == std::string_view::npos ? first : number(part.substr(dash + 1)).value_or(0);
+    for (std::uint32_t core = first; core <= last && core < lcores_max; ++core) cores.set(core);
+  }
+  return static_cast<std::uint32_t>(cores.count());
+}
+
+std::uint32_t core_mask_count(std::string_view value) {
+  if (value.starts_with("0x") || value.starts_with("0X")) value.remove_prefix(2);
+  std::uint32_t count = 0;
+  for (const char digit : value) {
+    std::uint32_t bits = 0;
+    std::from_chars(&digit, &digit + 1, bits, 16);
+    count += static_cast<std::uint32_t>(std::popcount(bits));
+  }
+  return count;
 }
 
 Complaint core_map(std::string_view value) {

@@ -3,6 +3,7 @@
 // Each check returns nothing when the value will do, else the end of a sentence: "is no list of cores such as 0-3,5".
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,10 @@ Complaint vfio_interrupt(std::string_view value);
 Complaint simd_width(std::string_view value);  // 0, or a power of two from 64 on
 Complaint trace_mode(std::string_view value);
 Complaint log_level(std::string_view value);
+
+// How many cores a list or a mask that is good names; one that is named twice counts once.
+std::uint32_t core_list_count(std::string_view value);
+std::uint32_t core_mask_count(std::string_view value);
 
 // The part of a device that names it: "net_tap0" of "net_tap0,iface=x".
 std::string_view device_name(std::string_view value);

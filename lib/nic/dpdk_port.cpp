@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 #include <utility>
 
 #include "nic/tx_frame.hpp"
@@ -17,11 +16,6 @@ namespace {
 
 // Frames that go to the driver at once. It bounds what is prepared in vain when the ring is full.
 constexpr std::uint32_t burst_packets = 32;
-
-int on_link_change(std::uint16_t, rte_eth_event_type, void* port, void*) {
-  static_cast<DpdkPort*>(port)->poll_link();
-  return 0;
-}
 
 void prefetch(std::span<rte_mbuf* const> mbufs) {
   for (rte_mbuf* mbuf : mbufs) {
@@ -61,21 +55,10 @@ DpdkPort::DpdkPort(StartedPort&& started, std::span<const QueuePools> pools)
   trust_ = {.ip_checksum = report_.rx_ip_checksum,
             .l4_checksum = report_.rx_udp_checksum,
             .rss_hash = report_.rx_rss_hash && report_.rss};
-  if (report_.link_interrupt) {
-    rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_LSC, on_link_change, this);
-  }
   poll_link();
 }
 
-DpdkPort::~DpdkPort() {
-  if (report_.link_interrupt) {
-    // -EAGAIN: the interrupt thread is in the callback right now, and still needs this object.
-    while (rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_LSC, on_link_change, this) == -EAGAIN) {
-      std::this_thread::yield();
-    }
-  }
-  stop_port(port_id_);
-}
+DpdkPort::~DpdkPort() { stop_port(port_id_); }
 
 void DpdkPort::poll_link() {
   rte_eth_link link = {};

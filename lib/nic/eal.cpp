@@ -3,7 +3,10 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_memory.h>
 
+#include <map>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -17,6 +20,21 @@ Lcore lcore_of(unsigned id) {
           .cpu = rte_lcore_to_cpu_id(static_cast<int>(id)),
           .numa_node = rte_lcore_to_socket_id(id),
           .is_main = id == rte_get_main_lcore()};
+}
+
+// Pages in use, by NUMA node and size.
+using PageCounts = std::map<std::pair<int, std::uint64_t>, std::uint64_t>;
+
+int count_pages(const rte_memseg_list* list, void* counts) {
+  // What other libraries brought along is none of EAL's.
+  if (list->external == 0)
+    (*static_cast<PageCounts*>(counts))[{list->socket_id, list->page_sz}] += list->memseg_arr.count;
+  return 0;
+}
+
+std::string size_name(std::uint64_t bytes) {
+  if (bytes >= std::uint64_t{1} << 30) return std::to_string(bytes >> 30) + " GiB";
+  return bytes >= 1 << 20 ? std::to_string(bytes >> 20) + " MiB" : std::to_string(bytes >> 10) + " KiB";
 }
 
 std::string reason_of(int error) {
@@ -56,6 +74,27 @@ Eal::Eal(Eal&& other) noexcept
 
 Eal::~Eal() {
   if (running_) rte_eal_cleanup();
+}
+
+std::vector<EalMemory> eal_memory() {
+  PageCounts counts;
+  rte_memseg_list_walk(count_pages, &counts);
+  std::vector<EalMemory> found;
+  for (unsigned i = 0; i < rte_socket_count(); ++i) {
+    const int node = rte_socket_id_by_idx(i);
+    rte_malloc_socket_stats stats = {};
+    if (rte_malloc_get_socket_stats(node, &stats) != 0 || stats.heap_totalsz_bytes == 0) continue;
+    EalMemory memory{.numa_node = static_cast<unsigned>(node),
+                     .total_bytes = stats.heap_totalsz_bytes,
+                     .used_bytes = stats.heap_allocsz_bytes,
+                     .pages = ""};
+    for (const auto& [where, count] : counts) {
+      if (where.first != node || count == 0) continue;
+      memory.pages += (memory.pages.empty() ? "" : ", ") + size_name(where.second) + " x " + std::to_string(count);
+    }
+    found.push_back(std::move(memory));
+  }
+  return found;
 }
 
 }  // namespace penstock::nic

@@ -4,6 +4,7 @@
 // EAL can be started once in a process; after a failure or a stop, start() refuses. Launching lcores is `runtime`'s.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <string>
@@ -40,5 +41,16 @@ class Eal {
   std::vector<std::string> rest_;
   std::vector<Lcore> lcores_;
 };
+
+// What EAL holds of a NUMA node's memory.
+struct EalMemory {
+  unsigned numa_node = 0;
+  std::uint64_t total_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::string pages;  // "2 MiB x 80"
+};
+
+// By node, those with memory. While EAL runs.
+std::vector<EalMemory> eal_memory();
 
 }  // namespace penstock::nic

@@ -91,7 +91,8 @@ std::expected<void, std::string> check_queues(const PortSettings& settings, cons
   const std::uint16_t most = std::min(info.max_rx_queues, info.max_tx_queues);
   if (queues <= most) return {};
   return refuse(settings.device, "has " + std::to_string(most) + " queue pairs, and " + std::to_string(queues) +
-                                     " workers want one each: use fewer workers, or give the device more queues");
+                                     " workers want one each: give -l at most " + std::to_string(most) +
+                                     " lcores, or the device more queues");
 }
 
 std::expected<void, std::string> check_mtu(const PortSettings& settings, const rte_eth_dev_info& info,
@@ -103,7 +104,8 @@ std::expected<void, std::string> check_mtu(const PortSettings& settings, const r
   const std::uint32_t least_mtu = std::max<std::uint32_t>(info.min_mtu, RTE_ETHER_MIN_MTU);
   if (settings.mtu < least_mtu || settings.mtu > most) {
     return refuse(settings.device, "takes an mtu of " + std::to_string(least_mtu) + " to " + std::to_string(most) +
-                                       ", not " + std::to_string(settings.mtu));
+                                       ", not " + std::to_string(settings.mtu) +
+                                       ": set mtu of its [[port]] to one of these");
   }
   const std::uint32_t least = settings.mtu + frame_overhead_bytes + mbuf_headroom_bytes;
   for (const MbufPool* pool : pools) {
@@ -134,8 +136,9 @@ std::expected<void, std::string> configure(const Device& device, const PortSetti
     conf.rx_adv_conf.rss_conf = {
         .rss_key = rss.key.data(), .rss_key_len = static_cast<std::uint8_t>(rss.key.size()), .rss_hf = rss.functions};
   }
-  report.link_interrupt = (*device.info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-  conf.intr_conf.lsc = report.link_interrupt ? 1 : 0;
+  // Link changes are polled for. With the interrupt asked for, ethdev answers from what the last one left, and where none
+  // comes (no MSI-X under vfio, drivers that call nobody) a link that came up would stay down for ever.
+  conf.intr_conf.lsc = 0;
   const auto count = static_cast<std::uint16_t>(queues);
   conf.intr_conf.rxq = settings.rx_interrupts ? 1 : 0;
   int code = rte_eth_dev_configure(device.port_id, count, count, &conf);
@@ -211,6 +214,13 @@ std::expected<void, std::string> receive_groups(const Device& device, const Port
   return {};
 }
 
+// The names of the offloads of `bits`, as DPDK writes them.
+std::vector<std::string> offload_names(std::uint64_t bits, const char* (*name)(std::uint64_t)) {
+  std::vector<std::string> names;
+  for (; bits != 0; bits &= bits - 1) names.emplace_back(name(bits & (~bits + 1)));
+  return names;
+}
+
 void describe(const Device& device, const PortSettings& settings, const rte_eth_conf& conf, StartedPort& started) {
   PortReport& report = started.report;
   const std::uint64_t rx = conf.rxmode.offloads;
@@ -222,6 +232,12 @@ void describe(const Device& device, const PortSettings& settings, const rte_eth_
   report.tx_udp_checksum = (tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
   report.links_payload = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   report.rss = !started.info.rss_key.empty();
+  report.queues_max = std::min(device.info.max_rx_queues, device.info.max_tx_queues);
+  report.kernel_interface = device.info.if_index;
+  report.rx_offloads = offload_names(rx, rte_eth_dev_rx_offload_name);
+  report.tx_offloads = offload_names(tx, rte_eth_dev_tx_offload_name);
+  report.rx_offloads_unused = offload_names(device.info.rx_offload_capa & ~rx, rte_eth_dev_rx_offload_name);
+  report.tx_offloads_unused = offload_names(device.info.tx_offload_capa & ~tx, rte_eth_dev_tx_offload_name);
   if (settings.checksum_offload && !report.rx_udp_checksum) {
     report.notes.emplace_back(
         leaves_sums_partial(device.info.driver_name)

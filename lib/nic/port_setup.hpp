@@ -56,9 +56,16 @@ struct PortReport {
   std::string driver;
   int numa_node = -1;
   std::uint16_t queues = 0;
+  std::uint16_t queues_max = 0;  // that the device could have
   std::uint16_t rx_descriptors = 0;
   std::uint16_t tx_descriptors = 0;
   std::uint16_t mtu = 0;
+  unsigned kernel_interface = 0;  // index of the kernel's interface that the device lies on or shares; 0: none
+  // Offloads by DPDK's names: in use, and offered but of no use here.
+  std::vector<std::string> rx_offloads;
+  std::vector<std::string> tx_offloads;
+  std::vector<std::string> rx_offloads_unused;
+  std::vector<std::string> tx_offloads_unused;
   bool rx_ip_checksum = false;
   bool rx_udp_checksum = false;
   bool rx_rss_hash = false;  // frames carry the hash that chose their queue
@@ -68,7 +75,6 @@ struct PortReport {
   bool rss = false;
   KernelUse kernel_use = KernelUse::every_burst;
   bool rx_interrupts = false;      // asked for, and the driver has them
-  bool link_interrupt = false;     // link changes come by interrupt, and sooner than by DpdkPort::poll_link()
   std::vector<std::string> notes;  // what the port cannot do or does otherwise, a sentence each
 };
 

@@ -22,6 +22,8 @@
 #include "runtime/notify.hpp"
 #include "runtime/random.hpp"
 #include "runtime/seat.hpp"
+#include "runtime/start_check.hpp"
+#include "runtime/start_report.hpp"
 
 namespace penstock::runtime {
 
@@ -92,6 +94,7 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (!dir) return Failure(dir.error());
   if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
   sweep_.dir = *dir;
+  if (auto possible = nic::preflight(start_check(config_, eal_words)); !possible) return possible;
   if (auto done = start_eal(eal_words); !done) return done;
   if (auto done = make_seats(); !done) return done;
   if (auto done = open_ports(); !done) return done;
@@ -251,48 +254,8 @@ std::expected<void, std::string> Node::start_telemetry() {
   return {};
 }
 
-std::string_view told(nic::KernelUse use) {
-  switch (use) {
-    case nic::KernelUse::none: return "none";
-    case nic::KernelUse::wakes_peer: return "none while the peer polls, one to wake it while it sleeps";
-    case nic::KernelUse::every_burst: break;
-  }
-  return "yes, by its driver";
-}
-
 void Node::report() const {
-  for (const auto& port : ports_) {
-    const nic::PortReport& r = port->report();
-    say(fmt::format("port {}: driver {}, MAC {}, NUMA node {}, {} queue{}, {}/{} descriptors, MTU {}", r.device,
-                    r.driver, net::to_string(port->info().mac), r.numa_node, r.queues, r.queues == 1 ? "" : "s",
-                    r.rx_descriptors, r.tx_descriptors, r.mtu));
-    say(fmt::format("port {}: checksums by the port: receive IPv4 {} UDP {}, send IPv4 {} UDP {}; RSS {}", r.device,
-                    r.rx_ip_checksum ? "yes" : "no", r.rx_udp_checksum ? "yes" : "no", r.tx_ip_checksum ? "yes" : "no",
-                    r.tx_udp_checksum ? "yes" : "no", r.rss ? "yes" : "no"));
-    say(fmt::format("port {}: system calls to receive and to send: {}", r.device, told(r.kernel_use)));
-    for (const std::string& note : r.notes) say(fmt::format("port {}: {}", r.device, note));
-    if (seats_.size() > 1 && !r.rss) {
-      say(
-          fmt::format("port {}: does not say how it steers; flows that reach another worker than their owner are "
-                      "handed over (steered_wrong)",
-                      r.device));
-    }
-  }
-  for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
-    std::string tags;
-    for (std::uint16_t i = 0; i < interface.tags.count; ++i) tags += fmt::format(" VLAN {}", interface.tags.vlan[i]);
-    for (const net::Prefix& address : interface.addresses) {
-      say(fmt::format("address {} on {}{}", net::to_string(address), ports_[interface.port]->info().name, tags));
-    }
-    for (const net::Prefix& prefix : interface.local_prefixes) {
-      say(fmt::format("local prefix {} on {}{}", net::to_string(prefix), ports_[interface.port]->info().name, tags));
-    }
-  }
-  const Capacity sum = capacity_of(plan_.node, plan_.buffers);
-  say(fmt::format("{} worker{}, polling {}, {} sessions each, {:.1f} MiB in all", seats_.size(),
-                  seats_.size() == 1 ? "" : "s",
-                  config_.workers.poll == control::Poll::busy ? "all the time" : "while there is work",
-                  plan_.node.sessions_max, static_cast<double>(sum.node_bytes) / (1 << 20)));
+  for (const std::string& sentence : start_report(config_, plan_, ports_, seats_)) say(sentence);
 }
 
 void* run_keeper(void* argument) {

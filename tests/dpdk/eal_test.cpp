@@ -25,3 +25,12 @@ TEST_CASE("eal: a second start is refused in one sentence") {
   REQUIRE_FALSE(again.has_value());
   CHECK_THAT(again.error(), Catch::StartsWith("EAL did not start: ") && Catch::Contains("only once"));
 }
+
+TEST_CASE("eal: what it holds of memory is told by node, in pages") {
+  const auto memory = eal_memory();
+  REQUIRE(memory.size() == 1);  // without hugepages all of it counts as node 0's
+  CHECK(memory[0].numa_node == 0);
+  CHECK(memory[0].total_bytes >= memory[0].used_bytes);
+  CHECK(memory[0].used_bytes > 0);
+  CHECK_THAT(memory[0].pages, Catch::StartsWith("4 KiB x "));
+}

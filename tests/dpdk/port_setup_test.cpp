@@ -327,3 +327,36 @@ TEST_CASE(
     CHECK(use_of(driver) == KernelUse::every_burst);
   }
 }
+
+TEST_CASE("port_setup: no link interrupt is asked for, even where one is offered") {
+  Vdev device("net_null", "");
+  static const std::uint32_t offers = RTE_ETH_DEV_INTR_LSC;
+  EthdevMock mock;
+  mock.info = [](rte_eth_dev_info& info) { info.dev_flags = &offers; };
+  int asked = -1;
+  mock.configure = [&](const rte_eth_conf& conf) {
+    asked = conf.intr_conf.lsc;
+    return 0;
+  };
+  CHECK(fault(settings_for(device.name()), Pools(1)) == "");
+  CHECK(asked == 0);
+}
+
+TEST_CASE("port_setup: offloads are told by name, in use or not") {
+  Vdev device("net_null", "");
+  EthdevMock mock;
+  mock.info = [](rte_eth_dev_info& info) {
+    info.tx_offload_capa =
+        RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  };
+  // The library knows what the driver really offers, and would refuse the one that is made up.
+  PortSettings settings = settings_for(device.name());
+  settings.checksum_offload = false;
+  Pools pools(1);
+  const auto started = start_port(settings, pools.raw);
+  REQUIRE(started.has_value());
+  CHECK(started->report.tx_offloads.empty());
+  CHECK(started->report.tx_offloads_unused == std::vector<std::string>{"UDP_CKSUM", "TCP_TSO", "MBUF_FAST_FREE"});
+  CHECK(started->report.queues_max == 1024);
+  stop_port(started->port_id);
+}

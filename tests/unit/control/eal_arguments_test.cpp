@@ -133,4 +133,12 @@ TEST_CASE("the result of a merge is a good command line that merges to itself") 
   CHECK(file_prefix_of(Words{}) == "rte");
 }
 
+TEST_CASE("lcores are counted where the words name them plainly") {
+  CHECK(lcore_count_of(Words{"-l", "2-5"}) == 4u);
+  CHECK(lcore_count_of(Words{"--no-pci", "-c", "0x6"}) == 2u);
+  CHECK_FALSE(lcore_count_of(Words{"--lcores", "0@1,1@1"}).has_value());
+  CHECK_FALSE(lcore_count_of(Words{}).has_value());
+  CHECK_FALSE(lcore_count_of(Words{"-l", "no"}).has_value());
+}
+
 }  // namespace penstock::control

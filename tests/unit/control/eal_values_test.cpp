@@ -32,6 +32,16 @@ TEST_CASE("cores") {
   expect(core, {"0", "127"}, {"", "128", "-1", "x", "1 "});
 }
 
+TEST_CASE("cores of a list or a mask are counted once each") {
+  CHECK(core_list_count("0") == 1);
+  CHECK(core_list_count("0-3,5") == 5);
+  CHECK(core_list_count("1,1,0-2") == 3);
+  CHECK(core_list_count("0-127") == 128);
+  CHECK(core_mask_count("0x2f") == 5);
+  CHECK(core_mask_count("1") == 1);
+  CHECK(core_mask_count("0XF0f") == 8);
+}
+
 TEST_CASE("numbers") {
   expect(positive, {"1", "4", "2147483647"}, {"", "0", "-1", "2147483648", "99999999999999999999", "4x", "0x4", " 4"});
   expect(ranks, {"1", "16"}, {"0", "17", ""});
