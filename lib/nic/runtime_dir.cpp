@@ -24,10 +24,9 @@ std::string base_dir() {
 }
 
 std::unexpected<std::string> refuse(const std::string& path, const std::string& fault) {
-  return std::unexpected(
-      "The runtime directory " + path + " " + fault +
-      ": remove or repair it, or start with RuntimeDirectory= of systemd or $RUNTIME_DIRECTORY set to "
-      "a directory of mode 0700.");
+  return std::unexpected("The runtime directory " + path + " " + fault +
+                         ": remove or repair it, or start by penstock@.service, or with $RUNTIME_DIRECTORY set to "
+                         "a directory of mode 0700.");
 }
 
 // The base may be reached through a link of the system (/var/run is one), and belong to root; what lies in it must not be
@@ -42,7 +41,8 @@ std::expected<void, std::string> check_base(const std::string& path, uid_t owner
   return {};
 }
 
-std::expected<void, std::string> check_ours(const std::string& path, uid_t owner) {
+// Where EAL puts a directory or a file of its own. `or_root` tells that root's will do, as root can do anything.
+std::expected<void, std::string> check_ours(const std::string& path, uid_t owner, bool or_root) {
   struct stat found = {};
   if (lstat(path.c_str(), &found) != 0) {
     // EAL makes what is missing with mode 0700, and nobody else can be faster: the parent was checked before.
@@ -51,7 +51,7 @@ std::expected<void, std::string> check_ours(const std::string& path, uid_t owner
   }
   if (S_ISLNK(found.st_mode)) return refuse(path, "is a symbolic link");
   if (!S_ISDIR(found.st_mode)) return refuse(path, "is no directory");
-  if (found.st_uid != owner) return refuse(path, "belongs to another user");
+  if (found.st_uid != owner && !(or_root && found.st_uid == 0)) return refuse(path, "belongs to another user");
   if ((found.st_mode & others_write) != 0) return refuse(path, "can be written to by others");
   return {};
 }
@@ -77,8 +77,12 @@ std::expected<RuntimeDir, std::string> runtime_dir_for(std::string_view prefix) 
 
 std::expected<void, std::string> check_runtime_dir(const RuntimeDir& dir, uid_t owner) {
   if (auto checked = check_base(dir.base, owner); !checked) return checked;
-  if (auto checked = check_ours(dir.dpdk, owner); !checked) return checked;
-  return check_ours(dir.path, owner);
+  if (auto checked = check_ours(dir.dpdk, owner, true); !checked) return checked;
+  if (auto checked = check_ours(dir.path, owner, false); !checked) return checked;
+  struct stat found = {};
+  if (stat(dir.dpdk.c_str(), &found) == 0 && found.st_uid != owner && lstat(dir.path.c_str(), &found) != 0)
+    return refuse(dir.path, "is not there, and " + dir.dpdk + " is root's, where nobody else can make it");
+  return {};
 }
 
 void sweep_runtime_dir(const RuntimeDir& dir) {

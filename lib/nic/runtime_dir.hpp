@@ -23,7 +23,8 @@ struct RuntimeDir {
 std::expected<RuntimeDir, std::string> runtime_dir_for(std::string_view prefix);
 
 // Holds when nobody but `owner` (and root, for the base) can put anything there: `base` exists and is writable by its
-// owner only; `dpdk` and `path` are absent or true directories, no symbolic links, of `owner`, writable by him only.
+// owner only; `dpdk` and `path` are absent or true directories, no symbolic links, of `owner`, writable by him only. `dpdk`
+// may be root's if `path` is there already, as systemd's RuntimeDirectory= makes them.
 // The error is one sentence that names the directory and what to do.
 std::expected<void, std::string> check_runtime_dir(const RuntimeDir& dir, uid_t owner);
 

@@ -94,7 +94,7 @@ TEST_CASE("runtime_dir: the bad cases name the directory and the fault") {
   SECTION("the base is open to all, sticky or not") {
     chmod(f.base.c_str(), 01777);
     CHECK_THAT(f.fault(), Catch::Contains(f.base + " can be written to by others"));
-    CHECK_THAT(f.fault(), Catch::Contains("RuntimeDirectory="));
+    CHECK_THAT(f.fault(), Catch::Contains("$RUNTIME_DIRECTORY"));
   }
   SECTION("the base is missing") {
     f.dir.base += "/absent";
@@ -130,12 +130,29 @@ TEST_CASE("runtime_dir: the bad cases name the directory and the fault") {
   }
   SECTION("the dpdk directory is another user's") {
     f.make(f.dir.dpdk, 0700);
+    if (geteuid() == 0) REQUIRE(chown(f.dir.dpdk.c_str(), 4711, 4711) == 0);
     RuntimeDir dir = f.dir;
     dir.base = std::filesystem::path("/").string();  // root's, which any user may build upon
     const auto checked = check_runtime_dir(dir, geteuid() + 1);
     REQUIRE_FALSE(checked.has_value());
     CHECK_THAT(checked.error(), Catch::Contains(f.dir.dpdk + " belongs to another user"));
   }
+}
+
+// Needs root, as the whole suite does, to give directories away.
+TEST_CASE("runtime_dir: below root's dpdk directory the prefix directory must be there, and be ours") {
+  if (geteuid() != 0) return;
+  constexpr uid_t user = 4711;
+  Fixture f;
+  f.dir.base = std::filesystem::path("/").string();
+  f.make(f.dir.dpdk, 0755);
+  CHECK_THAT(f.fault(user), Catch::Contains(f.dir.path + " is not there, and " + f.dir.dpdk + " is root's"));
+  f.make(f.dir.path, 0700);
+  CHECK_THAT(f.fault(user), Catch::Contains(f.dir.path + " belongs to another user"));
+  REQUIRE(chown(f.dir.path.c_str(), user, user) == 0);
+  CHECK(f.fault(user) == "");
+  chmod(f.dir.dpdk.c_str(), 01777);
+  CHECK_THAT(f.fault(user), Catch::Contains(f.dir.dpdk + " can be written to by others"));
 }
 
 namespace {
