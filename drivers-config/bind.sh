@@ -99,14 +99,6 @@ choose_driver() {
     fi
 }
 
-fit_in_words() {
-    case "$1" in
-        stay) echo "stays with its driver" ;;
-        none) echo "no driver fits" ;;
-        *) echo "$1 fits" ;;
-    esac
-}
-
 # Everything that can be refused is refused here, before a device is touched.
 examine() {
     local address
@@ -189,13 +181,6 @@ note_first() {
     read -r _ _ first_previous first_names first_mark <<<"$(note_of "$address")" || true
     [[ $mark != - ]] || mark=${first_mark:--}
     note_binding "$address" "$driver" "${first_previous:-$previous}" "${first_names:-$names}" "$mark"
-}
-
-# After a failure: the driver it had, and no note when it is with the kernel.
-give_up() {
-    local address=$1 before=$2
-    [[ $(driver_of "$address") == "$before" ]] || hand_to_kernel "$address" "${before:--}" >/dev/null 2>&1
-    is_dpdk_driver "$(driver_of "$address")" || forget "$address"
 }
 
 # driverctl binds anew when it writes down an override, so a device at work is

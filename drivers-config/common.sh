@@ -11,6 +11,7 @@ drivers_dir=$sysroot/sys/bus/pci/drivers
 net_dir=$sysroot/sys/class/net
 state_dir=$sysroot/run/penstock
 bindings=$state_dir/bindings
+noiommu_switch=$sysroot/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 
 say() { echo "${program:?}: $*"; }
 

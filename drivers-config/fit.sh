@@ -37,17 +37,19 @@ has_iommu() {
     [[ -n $group ]] && ! is_noiommu_group "$group"
 }
 
-# What switches the IOMMU on here, by the processor and by what the kernel was
-# already told.
+# What switches the IOMMU on here, by the processor, by whether it is a virtual
+# one, and by what the kernel was already told.
 iommu_advice() {
-    local words="intel_iommu=on iommu=pt" firmware="VT-d"
-    if grep -q AuthenticAMD "$sysroot/proc/cpuinfo" 2>/dev/null; then
-        words="iommu=pt" firmware="AMD-Vi (IOMMU)"
+    local words="intel_iommu=on iommu=pt" where="switch VT-d on in the firmware" cpu
+    cpu=$(<"$sysroot/proc/cpuinfo")
+    if [[ $cpu == *AuthenticAMD* ]]; then words="iommu=pt" where="switch AMD-Vi (IOMMU) on in the firmware"; fi
+    if [[ $cpu == *" hypervisor "* ]]; then
+        words="intel_iommu=on iommu=pt" where="give this virtual machine an IOMMU (QEMU: -device intel-iommu,intremap=on)"
     fi
-    if [[ " $(cat "$sysroot/proc/cmdline" 2>/dev/null) " == *" ${words%% *} "* ]]; then
-        echo "switch $firmware on in the firmware or, for a virtual machine, give it an IOMMU: the kernel line has ${words%% *} already"
+    if [[ " $(<"$sysroot/proc/cmdline") " == *" ${words%% *} "* ]]; then
+        echo "$where, the kernel's command line has ${words%% *} already"
     else
-        echo "add '$words' to the kernel's command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub and reboot)"
+        echo "$where and add '$words' to the kernel's command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub and reboot)"
     fi
 }
 
@@ -67,6 +69,14 @@ fit_of() {
     else
         echo "none|there is no IOMMU for it: $(iommu_advice)"
     fi
+}
+
+fit_in_words() {
+    case "$1" in
+        stay) echo "stays with its driver" ;;
+        none) echo "no driver fits" ;;
+        *) echo "$1 fits" ;;
+    esac
 }
 
 # Devices of the same IOMMU group whose kernel drivers would keep vfio from

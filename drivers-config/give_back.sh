@@ -8,8 +8,6 @@ interface_looks=50
 rename_looks=10
 interface_look_s=0.1
 
-noiommu_switch=$sysroot/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
-
 give_back() {
     local address=$1 now previous=- names=-
     read -r _ _ previous names _ <<<"$(note_of "$address") - - - -" || true
@@ -99,4 +97,12 @@ switch_noiommu_off_if_last() {
     [[ $(awk '$5 == "noiommu"' "$bindings" | wc -l) == 1 ]] || return 0
     tell_kernel N "$noiommu_switch" || true
     say "switched vfio's no-IOMMU mode off again"
+}
+
+# After a failed binding: the driver it had, and no note when it is with the
+# kernel.
+give_up() {
+    local address=$1 before=$2
+    [[ $(driver_of "$address") == "$before" ]] || hand_to_kernel "$address" "${before:--}" >/dev/null 2>&1
+    is_dpdk_driver "$(driver_of "$address")" || forget "$address"
 }

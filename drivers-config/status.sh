@@ -4,84 +4,103 @@
 #
 # Usage: status.sh [--help]
 #
-# It shows the PCI network devices and their drivers (what dpdk-devbind.py -s
-# knows, if it is there), the kernel's interfaces with the one that carries the
-# default route, the DPDK ports that need no NIC, the IOMMU, and the hugepages.
+# It shows each PCI network device with its driver, NUMA node and IOMMU group,
+# which driver fits it and why, and what bind.sh has bound; the kernel's
+# interfaces with those that carry the default route or an ssh connection; the
+# DPDK ports that need no NIC; the IOMMU, and the hugepages.
 set -euo pipefail
 
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
+program=status
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=common.sh
+. "$here/common.sh"
+# shellcheck source=fit.sh
+. "$here/fit.sh"
 
 heading() { printf '\n%s\n' "$1"; }
 
-# Interfaces that carry a default route, IPv4 or IPv6: whoever is logged in from
-# afar comes through one of these.
-default_route_interfaces() {
-    { awk 'NR > 1 && $2 == "00000000" && $8 == "00000000" { print $1 }' /proc/net/route
-      [[ ! -r /proc/net/ipv6_route ]] ||
-          awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { print $10 }' /proc/net/ipv6_route
-    } 2>/dev/null | sort -u
-}
+# What lspci calls a device, if it is installed.
+name_of() { if command -v lspci >/dev/null; then lspci -s "$1" 2>/dev/null | sed 's/^[^ ]* //'; fi; }
 
-driver_of() {
-    local link=/sys/class/net/$1/device/driver
-    if [[ -e $link ]]; then basename "$(readlink -f "$link")"; else echo "virtual"; fi
-}
-
-# The PCI address, if the device itself or, as with virtio, its parent has one.
-pci_of() {
-    local path
-    path=$(readlink -f "/sys/class/net/$1/device" 2>/dev/null) || return 0
-    while [[ -n $path && $path != / ]]; do
-        if [[ $(basename "$path") =~ ^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]$ ]]; then
-            basename "$path"
-            return
-        fi
-        path=$(dirname "$path")
+show_pci() {
+    heading "PCI network devices"
+    local path address group names any=no
+    for path in "$devices_dir"/*; do
+        address=${path##*/}
+        [[ $(attribute "$address" class) == 0x02* ]] || continue
+        any=yes
+        group=$(group_of "$address")
+        names=$(interfaces_of "$address" | paste -sd,)
+        echo "  $address  $(name_of "$address")"
+        echo "      driver $(driver_or_none "$address"), interface ${names:-none}, NUMA node $(node_of "$address")," \
+            "IOMMU group ${group:-none}"
+        show_fit "$address"
+        show_note "$address"
     done
+    [[ $any == yes ]] || echo "  none"
 }
 
-# Drivers whose devices must stay with the kernel: their DPDK driver works
-# beside the kernel's ("bifurcated") and loses the device when it is unbound.
+driver_or_none() {
+    local driver
+    driver=$(driver_of "$1")
+    echo "${driver:-none}"
+}
+
+show_fit() {
+    local driver why obstacles
+    IFS='|' read -r driver why <<<"$(fit_of "$1")"
+    echo "      $(fit_in_words "$driver"): $why"
+    [[ $driver == vfio-pci ]] || return 0
+    obstacles=$(group_obstacles "$1" "" | paste -sd';' | sed 's/;/, /g')
+    [[ -z $obstacles ]] || echo "      but the group holds devices of kernel drivers: $obstacles"
+}
+
+show_note() {
+    local driver previous names holders
+    read -r _ driver previous names _ <<<"$(note_of "$1")" || true
+    [[ -z $driver ]] || echo "      bound to $driver by bind.sh; before: driver $previous, interface $names"
+    [[ ! -e $sysroot/etc/driverctl.d/pci-$1 ]] ||
+        echo "      driverctl binds it to $(<"$sysroot/etc/driverctl.d/pci-$1") at each boot"
+    holders=$(device_file_of "$1")
+    [[ -z $holders ]] || holders=$(holders_of "$holders")
+    [[ -z $holders ]] || echo "      in use by process $holders"
+}
+
+driver_of_interface() {
+    local driver
+    driver=$(link_name "$net_dir/$1/device/driver")
+    echo "${driver:-virtual}"
+}
+
 advice_for() {
     local name=$1 driver=$2
-    if default_route_interfaces | grep -qxF "$name"; then
+    if has_line "$carry_route" "$name"; then
         echo "carries the default route: NEVER bind it away from the kernel"
-        return
+    elif has_line "$carry_ssh" "$name"; then
+        echo "carries an ssh connection: NEVER bind it away from the kernel"
+    elif [[ $driver == virtual ]]; then
+        echo "for af_packet or af_xdp"
+    elif is_bifurcated "$(address_of_interface "$name")"; then
+        echo "keep this driver: DPDK shares the device with it"
+    else
+        echo "can be bound if nothing else uses it"
     fi
-    case "$driver" in
-        mlx4_core | mlx5_core | mana) echo "keep this driver: DPDK shares the device with it" ;;
-        virtual) echo "for af_packet or af_xdp" ;;
-        *) echo "can be bound to vfio-pci if nothing else uses it" ;;
-    esac
 }
 
 show_interfaces() {
     heading "Kernel interfaces"
-    local path name driver state
+    local path name driver state carry_route carry_ssh
+    carry_route=$(default_route_interfaces | with_lower_devices)
+    carry_ssh=$(ssh_interfaces | with_lower_devices)
     printf '  %-16s %-8s %-14s %-12s %s\n' interface state driver PCI use
-    for path in /sys/class/net/*; do
+    for path in "$net_dir"/*; do
         name=$(basename "$path")
         [[ -d $path && $name != lo ]] || continue
-        driver=$(driver_of "$name")
+        driver=$(driver_of_interface "$name")
         state=$(<"$path/operstate")
         printf '  %-16s %-8s %-14s %-12s %s\n' \
-            "$name" "$state" "$driver" "$(pci_of "$name")" "$(advice_for "$name" "$driver")"
+            "$name" "$state" "$driver" "$(address_of_interface "$name")" "$(advice_for "$name" "$driver")"
     done
-}
-
-show_pci() {
-    heading "PCI network devices"
-    if ! command -v dpdk-devbind.py >/dev/null; then
-        echo "  dpdk-devbind.py is not installed (apt-get install dpdk)"
-        return
-    fi
-    local lines
-    # Of the tool's report, the section titles that have devices and the devices.
-    lines=$(dpdk-devbind.py --status-dev net 2>/dev/null |
-        awk '/^Network devices using/ { title = $0; next }
-             /^No / || /^=/ || NF == 0 { next }
-             { if (title != "") { print "  " title ":"; title = "" } print "    " $0 }') || true
-    if [[ -n $lines ]]; then echo "$lines"; else echo "  none"; fi
 }
 
 # Drivers are files that DPDK loads at start, so the files tell what there is.
@@ -98,7 +117,7 @@ show_vdevs() {
         "ring|net_ring0|a loop inside the process, for tests" \
         "null|net_null0|gives and swallows packets, for tests"; do
         IFS='|' read -r file example use <<<"$entry"
-        compgen -G "/usr/lib/*/dpdk/pmds-*/librte_net_$file.so*" >/dev/null || continue
+        compgen -G "$sysroot/usr/lib/*/dpdk/pmds-*/librte_net_$file.so*" >/dev/null || continue
         found=yes
         printf '  %-40s %s\n' "$example" "$use"
     done
@@ -107,25 +126,24 @@ show_vdevs() {
 
 show_iommu() {
     heading "IOMMU"
-    local groups=(/sys/kernel/iommu_groups/*)
+    local groups=("$sysroot"/sys/kernel/iommu_groups/*)
     if [[ -e ${groups[0]} ]]; then
         echo "  on, ${#groups[@]} groups: vfio-pci works and confines the device"
-    elif [[ -e /sys/module/vfio/parameters/enable_unsafe_noiommu_mode ]]; then
-        echo "  off; vfio-pci would need enable_unsafe_noiommu_mode=1 (the device could write anywhere)"
     else
-        echo "  off; for vfio-pci boot with 'intel_iommu=on iommu=pt' (or amd_iommu)"
+        echo "  off: $(iommu_advice)"
+        [[ ! -e $noiommu_switch ]] || echo "  this kernel has vfio's no-IOMMU mode (bind.sh --force), in which a device could write anywhere"
     fi
-    if [[ -d /sys/module/vfio_pci || -d /sys/bus/pci/drivers/vfio-pci ]]; then
+    if [[ -d $drivers_dir/vfio-pci ]]; then
         echo "  vfio-pci is loaded"
     else
-        echo "  vfio-pci is not loaded (modprobe vfio-pci)"
+        echo "  vfio-pci is not loaded (bind.sh does it)"
     fi
 }
 
 show_hugepages() {
     heading "Hugepages"
     local pool any=no size
-    for pool in /sys/devices/system/node/node*/hugepages/hugepages-*; do
+    for pool in "$sysroot"/sys/devices/system/node/node*/hugepages/hugepages-*; do
         [[ -d $pool ]] || continue
         any=yes
         size=${pool##*hugepages-}
@@ -135,14 +153,14 @@ show_hugepages() {
     done
     [[ $any == yes ]] || echo "  this kernel shows none"
     awk '$3 == "hugetlbfs" { print "  mounted: " $2 " (" $4 ")"; n++ }
-         END { if (!n) print "  no hugetlbfs is mounted (hugepages-setup/reserve.sh mounts one)" }' /proc/mounts
+         END { if (!n) print "  no hugetlbfs is mounted (hugepages-setup/reserve.sh mounts one)" }' "$sysroot/proc/mounts"
 }
 
 main() {
     case "${1:-}" in
         -h | --help) usage && exit 0 ;;
         "") ;;
-        *) echo "status: unknown argument '$1' (see --help)" >&2 && exit 2 ;;
+        *) wrong "unknown argument '$1'" ;;
     esac
     echo "What penstock can use on $(uname -n):"
     show_pci

@@ -130,20 +130,35 @@ def self_contained(tree):
     yield from filter(None, _in_parallel(check, tree.under("lib/", "app/", "tests/", ends=(".hpp",))))
 
 
+def _sourced(tree, path):
+    """The text of a script and of all that it sources, through others too."""
+    seen, todo = {}, [path]
+    while todo:
+        one = todo.pop()
+        if one not in seen and one in tree_set(tree):
+            seen[one] = tree.text(one)
+            todo += [os.path.normpath(os.path.join(os.path.dirname(one), inner))
+                     for inner in re.findall(r"^\s*# shellcheck source=(\S+)", seen[one], re.M)]
+    return "\0".join(f"{name}\0{text}" for name, text in sorted(seen.items()))
+
+
 def shell(tree):
-    """Shell scripts parse, and shellcheck finds nothing where it is installed."""
-    scripts = sorted({p for p, shebang in tree.scripts() if re.search(r"\b(ba)?sh\b", shebang)} |
-                     set(tree.under(ends=(".sh",))))
+    """Shell scripts, with a suffix or without, parse, and shellcheck finds nothing."""
+    scripts = sorted({p for p, shebang in tree.scripts() if re.search(r"\b(ba|da)?sh\b", shebang)} |
+                     set(tree.under(ends=(".sh", ".bash"))))
     checker = shutil.which("shellcheck")
-    cache = Cache(tree, _version("shellcheck") if checker else "bash")
+    if not checker:
+        yield Violation("tests/tidy/rules_tools.py", 1, "shell", "shellcheck is not installed")
+        return
+    cache = Cache(tree, _version("shellcheck"))
 
     def check(path):
         def compute():
             code, out = _run(["bash", "-n", path], tree.root)
-            if code == 0 and checker:
+            if code == 0:
                 code, out = _run([checker, "-x", "-P", "SCRIPTDIR", "-f", "gcc", path], tree.root)
             return out.strip() if code else ""
-        found = cache.ask(path + "\0" + tree.text(path), compute)
+        found = cache.ask(path + "\0" + _sourced(tree, path), compute)
         result = []
         for line in filter(None, found.split("\n")):
             match = re.match(r"[^:]+:(?: line )?(\d+):(?:\d+:)? *(.*)", line)

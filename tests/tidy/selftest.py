@@ -68,6 +68,8 @@ PLANTED = (
     ("planted", "lib/base/ring.hpp", HEADER.format(""), "a fault whose code is gone"),
     ("format", "lib/base/planted.cpp", SOURCE.format("int  a ;"), "not formatted"),
     ("shell", "planted.sh", "#!/bin/bash\n# Planted: a script of the self-test.\nif true; then\n", "does not parse"),
+    ("shell", "tests/planted-tool", "#!/usr/bin/env bash\n# Planted: a script of the self-test.\nrm $1\n", "unquoted, no suffix"),
+    ("shell", "drivers-config/fit.sh", "{old}\nplanted() { rm $1; }\n", "a part that is sourced"),
     ("self_contained", "lib/base/planted.hpp", HEADER.format("inline std::uint32_t x;"), "a missing include"),
     ("self_contained", "lib/base/buddy.cpp", SOURCE.format('#include <cstdint>\n#include "base/buddy.hpp"\n'),
      "a header that is not included first"),
