@@ -125,7 +125,8 @@ node_headers_present() {
 
 install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
-        libcli11-dev libtomlplusplus-dev libseccomp-dev pkg-config ethtool iproute2)
+        libcli11-dev libtomlplusplus-dev libseccomp-dev nlohmann-json3-dev libncurses-dev pkg-config ethtool
+        iproute2)
     local missing=()
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
