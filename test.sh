@@ -10,7 +10,8 @@
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan dpdk threads speed
-#                  badinput scripts syscalls service load interop main planted
+#                  badinput scripts syscalls service load interop qemu main
+#                  planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -19,7 +20,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop qemu main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -66,7 +67,8 @@ parse() {
 install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
         libcli11-dev libtomlplusplus-dev libseccomp-dev nlohmann-json3-dev libncurses-dev pkg-config ethtool iproute2
-        strace ccache clang-format-14 shellcheck git valgrind tmux systemd udev)
+        strace ccache clang-format-14 shellcheck git valgrind tmux systemd udev qemu-system-x86 seabios busybox-static
+        cpio kmod pciutils)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
@@ -215,6 +217,13 @@ part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh
     step interop 1800 python3 tests/interop/run.py
+}
+part_qemu() {
+    build_release || return 1
+    one_case qemu 900 tests/interop/install_peer.sh
+    local more=()
+    [[ $long == no ]] || more=(--long)
+    step qemu 3600 python3 tests/qemu/run.py "${more[@]}"
 }
 part_main() { one_case main 1200 ./run.sh; }
 part_planted() {

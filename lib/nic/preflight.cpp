@@ -1,8 +1,10 @@
 #include "nic/preflight.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "nic/hugepages.hpp"
@@ -45,6 +47,14 @@ Sentence kept_away(const Preflight& start, const std::string& address) {
   return std::nullopt;
 }
 
+// The error of opening the file as EAL will; 0 when it can be opened.
+int error_of_opening(const std::string& file) {
+  const int opened = open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (opened < 0) return errno;
+  close(opened);
+  return 0;
+}
+
 Sentence vfio_fault(const Preflight& start, const PciDevice& device) {
   if (!device.iommu_group) {
     return named(device) +
@@ -60,8 +70,12 @@ Sentence vfio_fault(const Preflight& start, const PciDevice& device) {
     return named(device) + " shares its IOMMU group with " + others +
            ", which the kernel still drives: bind them to vfio-pci as well, or use another slot";
   }
-  if (access(file.c_str(), F_OK) != 0) return named(device) + " has no " + group + ": " + bind_command(device);
-  if (access(file.c_str(), R_OK | W_OK) != 0) {
+  const int error = error_of_opening(file);
+  if (error == ENOENT) return named(device) + " has no " + group + ": " + bind_command(device);
+  // vfio lets one process have a group.
+  if (error == EBUSY)
+    return named(device) + " is in use by another process: `fuser -v " + group + "` names it; stop that one first";
+  if (error != 0) {
     return "no permission to open " + group + ", the vfio group of " + named(device) +
            ": run drivers-config/bind.sh --owner USER " + device.address + " as root";
   }

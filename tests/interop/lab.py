@@ -179,6 +179,10 @@ class Lab:
                                      "address", TAP_CLIENT_MAC])
         self._address_client()
 
+    def add_client_namespace(self):
+        """Only the namespace; the caller makes what is in it."""
+        self._add_namespace(self.client_ns)
+
     def vdev(self, queues):
         """The EAL argument that makes this lab's port, and its device name."""
         if self.vhost_socket:

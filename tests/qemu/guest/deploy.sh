@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# deploy.sh - from a bare machine to served clients and back, as
+# docs/operations.md tells it: status, bind, reserve, start, look, stop, give
+# back. Each step is tried too early or wrongly first, where WRONG_STEPS says
+# so. The test outside drives the clients in between.
+#
+# Settings: CARDS DRIVER LCORES CHECKSUM POLL SAMPLES WRONG_STEPS
+set -euo pipefail
+
+# shellcheck disable=SC2153  # a setting of the test
+card=${CARDS%% *}
+config=/etc/penstock/edge.toml
+cards=()
+for one in $CARDS; do cards+=(-a "$one"); done
+start=(-l "$LCORES" "${cards[@]}" --in-memory --file-prefix=edge -- --config "$config")
+
+write_config() {
+    local number=77 one
+    mkdir -p /etc/penstock
+    {
+        printf '[limits]\nsessions_max = 1024\n\n[workers]\npoll = "%s"\n' "$POLL"
+        for one in ${PORTS:-$CARDS}; do
+            printf '\n[[port]]\ndevice = "%s"\naddresses = ["10.%d.0.2/24", "fd%d::2/64"]\nrx_checksum = "%s"\n' \
+                "$one" "$number" "$number" "$CHECKSUM"
+            number=$((number + 1))
+        done
+        printf '\n[[listener]]\nname = "echo"\nport = 4000\nservice = "echo"\n'
+    } >"$config"
+}
+
+# The interface of a card that the kernel drives.
+interface_of() {
+    local found=(/sys/bus/pci/devices/"$1"/net/* /sys/bus/pci/devices/"$1"/virtio*/net/*)
+    for one in "${found[@]}"; do [[ ! -e $one ]] || basename "$one"; done
+}
+
+wrong_steps_before_bind() {
+    refused 2 "is still with the kernel's driver" penstock "${start[@]}"
+    sed "s/$card/0000:00:1f.7/" "$config" >/tmp/absent.toml
+    refused 2 "there is no NIC 0000:00:1f.7" penstock -l 1 -- --config /tmp/absent.toml
+    ip link set "$(interface_of "$card")" up
+    refused 1 "--force" drivers-config/bind.sh "$card"
+    ip link set "$(interface_of "$card")" down
+}
+
+wrong_steps_before_reserve() {
+    refused 2 "too few hugepages" penstock "${start[@]}"
+}
+
+wrong_steps_before_start() {
+    install -d -m 700 -o nobody /run/nobody
+    refused 2 "no permission to open /dev/vfio/" \
+        setpriv --reuid=65534 --regid=65534 --clear-groups env XDG_RUNTIME_DIR=/run/nobody penstock "${start[@]}"
+    refused 2 "is none of those that -a allows" penstock -l 1 -a 0000:00:1f.7 -- --config "$config"
+    refused 2 "keeps EAL from NIC" penstock -l 1 --no-pci -- --config "$config"
+    mkdir -m 777 /run/theirs
+    refused 2 "can be written to by others" env RUNTIME_DIRECTORY=/run/theirs penstock "${start[@]}"
+    # A worker wants a queue of its own; lcores need not be CPUs of their own.
+    refused 2 "give -l at most" penstock --lcores "0@0,1@0,2@0" "${start[@]:2}"
+}
+
+wrong_steps_while_running() {
+    refused 2 "is in use by another process" penstock -l 0 "${cards[@]}" --in-memory --file-prefix=other -- --config "$config"
+}
+
+# What the workers hold, for the test to compare.
+sample() {
+    local commands=(/penstock/workers)
+    for ((worker = 0; worker < WORKERS; ++worker)); do commands+=("/penstock/sessions,$worker,0"); done
+    printf '%s\n' "${commands[@]}" | dpdk-telemetry.py -f edge 2>&1 | grep -o '{"/.*' >"/job/sample.$1"
+    signal "sampled-$1"
+}
+
+look() {
+    step drivers-config/status.sh
+    for one in $CARDS; do say "$one is the kernel's $(interface_of "$one")"; done
+    [[ -z $WRONG_STEPS ]] || wrong_steps_before_bind
+}
+
+prepare() {
+    local one
+    for one in $CARDS; do step drivers-config/bind.sh ${DRIVER:+--driver "$DRIVER"} "$one"; done
+    [[ -z $WRONG_STEPS ]] || wrong_steps_before_reserve
+    step hugepages-setup/reserve.sh --megabytes 256
+    [[ -z $WRONG_STEPS ]] || wrong_steps_before_start
+}
+
+serve() {
+    start_penstock "${start[@]}"
+    [[ -z $WRONG_STEPS ]] || wrong_steps_while_running
+    signal serving
+    for name in $SAMPLES; do
+        wait_for_test "$name"
+        sample "$name"
+    done
+    wait_for_test clients
+    ask edge /penstock/info /penstock/workers
+    signal asked
+    stop_penstock
+}
+
+give_back() {
+    local one interface
+    step drivers-config/unbind.sh --all
+    step hugepages-setup/reserve.sh --release
+    for one in $CARDS; do
+        interface=$(interface_of "$one")
+        [[ -n $interface ]] || fail "$one has no interface of the kernel any more"
+    done
+    interface=$(interface_of "$card")
+    ip addr add 10.77.0.2/24 dev "$interface"
+    ip addr add fd77::2/64 dev "$interface" nodad
+    ip link set "$interface" up
+    signal kernel
+    wait_for_test pinged
+}
+
+write_config
+look
+prepare
+serve
+give_back

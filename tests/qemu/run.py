@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""run.py - penstock on really bound network cards: in a QEMU guest with an IOMMU
+the project's own scripts bind the cards and reserve hugepages, penstock drives
+them by their physical drivers, the original ikcp talks to it from outside over
+IPv4 and IPv6 with every byte compared, and the kernel gets its cards back.
+
+One line per case, `ok NAME ...` or `FAIL NAME: reason`, and a closing
+`qemu: N passed, N failed`. Needs root. Consoles and transcripts stay in
+build/qemu/NAME.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import time
+import pathlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
+
+from cables import add_cables  # noqa: E402
+from image import Image  # noqa: E402
+from lab import Interrupted, Lab, LabError, SERVER_V4, SERVER_V6, raise_on_signals  # noqa: E402
+from peer import install_peer, run_client, targets  # noqa: E402
+from vm import Card, Vm  # noqa: E402
+
+KEEP_DIR = REPO / "build/qemu"
+PORT = 4000
+SIZES = "1,24,500,1375,1376,1377,2752,9000,40000"
+SESSIONS = 24
+
+
+def require(condition, sentence):
+    if not condition:
+        raise LabError(sentence)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    cards: tuple
+    workers: int = 1
+    poll: str = "busy"
+    checksum: str = "verify"
+    driver: str = ""           # what bind.sh is asked for; empty: it chooses
+    iommu: bool = True
+    wrong_steps: bool = False
+    both_workers: bool = False  # sessions must land on both workers and stay there
+    messages: int = 30
+    check: object = None        # (vm, case) -> sentence, while penstock serves
+
+    def settings(self):
+        # Worker lcores leave CPU 0 to the shell; DPDK names a port by its card.
+        return {"DRIVER": self.driver, "LCORES": "1" if self.workers == 1 else f"1-{self.workers}",
+                "WORKERS": str(self.workers), "CHECKSUM": self.checksum, "POLL": self.poll,
+                "SAMPLES": "early late" if self.both_workers else "",
+                "WRONG_STEPS": "yes" if self.wrong_steps else ""}
+
+
+def one_card(model, **more):
+    return (Card(model, "cable0", **more),)
+
+
+CASES = [
+    # What a cloud or a hypervisor offers: two queues, RSS of the device's own, UDP checksums both ways.
+    Case("virtio", one_card("virtio", queues=2), workers=2, checksum="trust_local", both_workers=True),
+    Case("e1000e-vfio", one_card("e1000e"), wrong_steps=True),
+]
+LONG_CASES = [
+    Case("vmxnet3", one_card("vmxnet3")),
+    Case("e1000", one_card("e1000")),
+    Case("e1000e-uio", one_card("e1000e"), driver="uio_pci_generic", iommu=False),
+]
+
+
+class Half:
+    """Asks the guest for a sample when the client is half through."""
+
+    def __init__(self, vm):
+        self.vm, self.told = vm, False
+
+    def __call__(self, progress):
+        if not self.told and 2 * progress["messages"] >= progress["messages_wanted"]:
+            self.told = True
+            self.vm.tell("early")
+
+
+def run_case(case, image):
+    """Runs one case; gives back what to show behind `ok NAME`."""
+    job = KEEP_DIR / case.name
+    shutil.rmtree(job, ignore_errors=True)
+    job.mkdir(parents=True)
+    started = time.monotonic()
+    with Lab() as lab:
+        add_cables(lab, case.cards)
+        vm = Vm(lab, image, job, REPO, script="deploy.sh", cards=case.cards, cpus=case.workers + 1, iommu=case.iommu,
+                settings=case.settings())
+        vm.start()
+        vm.wait_for("serving")
+        shown = [ask_clients(lab, vm, case)]
+        if case.both_workers:
+            shown.append(compare_samples(vm, job))
+        vm.tell("clients")
+        vm.wait_for("asked")
+        shown.append(check_answers(job, case))
+        vm.wait_for("kernel")
+        ping(lab)
+        vm.tell("pinged")
+        vm.wait()
+    return f"{', '.join(shown)}, kernel again; {time.monotonic() - started:.0f} s"
+
+
+def ask_clients(lab, vm, case):
+    half = Half(vm) if case.both_workers else None
+    result = run_client(lab, targets(PORT), on_tick=half, pin=False, log_name=f"qemu-{case.name}", sessions=SESSIONS,
+                        messages=case.messages, sizes=SIZES, run_ms=200000)
+    require(result["ok"] and result["mismatches"] == 0,
+            f"{result['finished']} of {SESSIONS} sessions, {result['messages']} of {result['messages_wanted']} messages, "
+            f"{result['mismatches']} mismatches: {result['errors_said']}\n{vm.tail()}")
+    if half and not half.told:
+        vm.tell("early")
+    return f"{SESSIONS} sessions, {result['messages']} messages, {result['bytes']} B"
+
+
+def sample(job, name):
+    """Sessions by worker, as sets of conversations, and the steered-wrong count."""
+    workers, *pages = [json.loads(line) for line in (job / f"sample.{name}").read_text().splitlines()]
+    return [set(page["/penstock/sessions"].get("conv", [])) for page in pages], workers["/penstock/workers"]
+
+
+def compare_samples(vm, job):
+    """The port's own hash chose the workers, and each session stayed where it was."""
+    vm.wait_for("sampled-early")
+    vm.tell("late")
+    vm.wait_for("sampled-late")
+    early, _ = sample(job, "early")
+    late, workers = sample(job, "late")
+    require(all(late), f"not every worker has a session: {[len(one) for one in late]}")
+    require(sum(map(len, late)) == SESSIONS, f"{sum(map(len, late))} of {SESSIONS} sessions are there")
+    for number, convs in enumerate(early):
+        require(convs <= late[number], f"sessions of worker {number} went elsewhere: {sorted(convs - late[number])}")
+    for count in ("steered_wrong", "handed_out", "handed_in"):
+        require(not any(workers[count]), f"{count} is {workers[count]}, though the port hashes")
+    return f"on workers {[len(one) for one in late]}, none steered wrong"
+
+
+def check_answers(job, case):
+    """dpdk-telemetry.py got its answers, and the start said what the port does."""
+    text = (job / "transcript").read_text()
+    require('{"/penstock/info":' in text and '{"/penstock/workers":' in text, "dpdk-telemetry.py had no answer")
+    for card in case.cards:
+        require(f"port {card.address}: driver net_" in text, f"the start does not tell of {card.address}")
+    if case.both_workers:
+        require("RSS yes" in text and "receive IPv4 no UDP yes" in text and "send IPv4 no UDP yes" in text,
+                "RSS or checksum offload is not in use")
+    refusals = (job / "refusals").read_text().count("# ") if case.wrong_steps else 0
+    return f"{refusals} wrong steps refused" if refusals else "stats socket answered"
+
+
+def ping(lab):
+    """The kernel has its card back, and it works there as soon as the link is up."""
+    for family, address in (("-4", SERVER_V4), ("-6", SERVER_V6)):
+        command = ["busybox", "ping", family, "-c", "1", "-W", "2", address]
+        deadline = time.monotonic() + 60
+        while "1 packets received" not in lab.run_in(lab.client_ns, command, check=False):
+            require(time.monotonic() < deadline, f"the kernel does not answer on its card ({address})")
+
+
+def run_cases(cases, image):
+    passed = failed = 0
+    for case in cases:
+        try:
+            print(f"ok {case.name} {run_case(case, image)}", flush=True)
+            passed += 1
+        except LabError as error:
+            print(f"FAIL {case.name}: {error}", flush=True)
+            failed += 1
+    print(f"qemu: {passed} passed, {failed} failed", flush=True)
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true", help="the other cards and drivers as well")
+    parser.add_argument("--only", metavar="SUBSTR", default="", help="cases whose name has this in it, of all")
+    parser.add_argument("--list", action="store_true", help="name the cases")
+    arguments = parser.parse_args()
+    every = CASES + LONG_CASES
+    cases = [case for case in every if arguments.only in case.name] if arguments.only else \
+        every if arguments.long else CASES
+    if arguments.list or not cases:
+        print("\n".join(case.name for case in every))
+        return 0 if arguments.list else 2
+    raise_on_signals()
+    try:
+        install_peer()
+        image = Image(KEEP_DIR)
+        image.prepare()
+        return 1 if run_cases(cases, image) else 0
+    except LabError as error:
+        print(f"FAIL preparation: {error}\nqemu: 0 passed, 1 failed")
+        return 1
+    except Interrupted as stop:
+        print(f"qemu: {stop}", file=sys.stderr)
+        return stop.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
