@@ -275,13 +275,16 @@ std::optional<std::uint32_t> lcore_count_of(std::span<const std::string> words) 
   return std::nullopt;
 }
 
-std::string file_prefix_of(std::span<const std::string> words) {
+std::optional<std::string> eal_value_of(std::span<const std::string> words, std::string_view name) {
   const auto options = parse_eal_args(words);
-  if (options) {
-    const auto found = std::ranges::find(*options, "--file-prefix", &EalOption::name);
-    if (found != options->end()) return found->value;
-  }
-  return "rte";
+  if (!options) return std::nullopt;
+  const auto found = std::ranges::find(*options, name, &EalOption::name);
+  if (found == options->end() || !found->has_value) return std::nullopt;
+  return found->value;
+}
+
+std::string file_prefix_of(std::span<const std::string> words) {
+  return eal_value_of(words, "--file-prefix").value_or("rte");
 }
 
 }  // namespace penstock::control

@@ -38,6 +38,9 @@ std::expected<std::vector<std::string>, std::string> merge_eal_args(std::span<co
 // only EAL resolves, and without any of them EAL takes every CPU).
 std::optional<std::uint32_t> lcore_count_of(std::span<const std::string> words);
 
+// The value of a long option among checked words; nothing when it is not there, or without one.
+std::optional<std::string> eal_value_of(std::span<const std::string> words, std::string_view name);
+
 // The value of --file-prefix among checked words, or EAL's default "rte".
 std::string file_prefix_of(std::span<const std::string> words);
 

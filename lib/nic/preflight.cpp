@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "nic/hugepages.hpp"
@@ -122,9 +123,14 @@ Sentence hugepage_fault(const Preflight& start) {
     return "no hugetlbfs is mounted: run hugepages-setup/reserve.sh --config " + start.config_file +
            ", which mounts one, or start with --in-memory";
   }
-  const bool writable = std::ranges::any_of(
-      mounts, [&](const HugepageMount& mount) { return access((start.tree + mount.path).c_str(), W_OK) == 0; });
-  if (writable) return std::nullopt;
+  const auto writable = [&](const std::string& path) { return access((start.tree + path).c_str(), W_OK) == 0; };
+  if (!start.huge_dir.empty()) {
+    if (writable(start.huge_dir)) return std::nullopt;
+    return "--huge-dir: " + start.huge_dir + ": " + std::strerror(errno) +
+           ": make it in a hugetlbfs and give it to this user, or start with --in-memory";
+  }
+  if (std::ranges::any_of(mounts, [&](const HugepageMount& mount) { return writable(mount.path); }))
+    return std::nullopt;
   return "no permission to write to the hugetlbfs " + mounts.front().path +
          ": start with --in-memory, or give it to this user";
 }

@@ -19,6 +19,7 @@ struct Preflight {
   bool no_pci = false;
   bool hugepages = true;           // false with --no-huge
   bool in_memory = false;          // --in-memory needs no mount
+  std::string huge_dir = {};       // --huge-dir, below a mount; empty when EAL takes any mount
   std::uint64_t memory_bytes = 0;  // what the node will take at least
   std::string config_file;         // for the words of the sentence
   bool is_root = true;

@@ -15,6 +15,7 @@
 #include "control/telemetry.hpp"
 #include "impair/impaired_port.hpp"
 #include "nic/eal.hpp"
+#include "nic/predecessor.hpp"
 #include "nic/runtime_dir.hpp"
 #include "runtime/bypass.hpp"
 #include "runtime/crew.hpp"
@@ -52,6 +53,7 @@ class Node {
   void tell_failure(const std::string& sentence) const;
 
  private:
+  std::expected<void, std::string> take_prefix(const std::vector<std::string>& eal_words);
   std::expected<void, std::string> start_eal(const std::vector<std::string>& eal_words);
   std::expected<void, std::string> make_seats();
   std::expected<void, std::string> open_ports();
@@ -90,10 +92,7 @@ class Node {
 std::expected<void, std::string> Node::start(const std::vector<std::string>& eal_words) {
   if (auto notify = Notify::from_environment()) notify_ = std::move(*notify);
   else say(notify.error());
-  const auto dir = nic::runtime_dir_for(control::file_prefix_of(eal_words));
-  if (!dir) return Failure(dir.error());
-  if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
-  sweep_.dir = *dir;
+  if (auto taken = take_prefix(eal_words); !taken) return taken;
   if (auto possible = nic::preflight(start_check(config_, eal_words)); !possible) return possible;
   if (auto done = start_eal(eal_words); !done) return done;
   if (auto done = make_seats(); !done) return done;
@@ -105,6 +104,23 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   map_memory();
   report();
   return start_telemetry();
+}
+
+std::expected<void, std::string> Node::take_prefix(const std::vector<std::string>& eal_words) {
+  const std::string prefix = control::file_prefix_of(eal_words);
+  const auto dir = nic::runtime_dir_for(prefix);
+  if (!dir) return Failure(dir.error());
+  if (auto ours = nic::check_runtime_dir(*dir, geteuid()); !ours) return ours;
+  if (auto nobody = nic::check_prefix_free(*dir, prefix); !nobody) return nobody;
+  // Files that are kept on purpose are for the next start to use.
+  const bool kept = control::eal_value_of(eal_words, "--huge-unlink") == "never";
+  const auto mounts = kept ? std::vector<nic::HugepageMount>() : nic::hugepage_mounts();
+  const auto huge_dir = kept ? std::string() : control::eal_value_of(eal_words, "--huge-dir").value_or("");
+  const nic::Leftovers left = nic::sweep_predecessor(*dir, prefix, mounts, huge_dir);
+  if (const std::string what = left.text(); !what.empty())
+    say(fmt::format("removed {} of a process that ended without a stop", what));
+  sweep_.dir = *dir;
+  return {};
 }
 
 std::expected<void, std::string> Node::start_eal(const std::vector<std::string>& eal_words) {

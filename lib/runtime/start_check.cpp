@@ -28,6 +28,7 @@ nic::Preflight start_check(const control::Config& config, const std::vector<std:
     if (option.name == "--no-pci") start.no_pci = true;
     if (option.name == "--no-huge") start.hugepages = false;
     if (option.name == "--in-memory") start.in_memory = true;
+    if (option.name == "--huge-dir") start.huge_dir = option.value;
   }
   const Plan plan = plan_node(config, control::lcore_count_of(eal_words).value_or(1));
   start.memory_bytes = capacity_of(plan.node, plan.buffers).node_bytes;

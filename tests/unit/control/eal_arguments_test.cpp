@@ -131,6 +131,10 @@ TEST_CASE("the result of a merge is a good command line that merges to itself") 
   CHECK(merged({}, once) == once);
   CHECK(file_prefix_of(once) == "p");
   CHECK(file_prefix_of(Words{}) == "rte");
+  CHECK(eal_value_of(once, "--file-prefix") == "p");
+  CHECK_FALSE(eal_value_of(once, "--huge-dir").has_value());
+  CHECK_FALSE(eal_value_of(Words{"--huge-unlink"}, "--huge-unlink").has_value());
+  CHECK_FALSE(eal_value_of(Words{"no option"}, "--huge-dir").has_value());
 }
 
 TEST_CASE("lcores are counted where the words name them plainly") {

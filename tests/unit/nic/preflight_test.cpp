@@ -169,3 +169,12 @@ TEST_CASE("preflight: pages without a mount will do in memory only") {
   f.start.in_memory = true;
   CHECK(f.fault() == "");
 }
+
+TEST_CASE("preflight: the folder of --huge-dir is asked instead of the mounts") {
+  Fixture f;
+  f.machine.add({.address = nic, .driver = "vfio-pci"});
+  f.start.huge_dir = "/dev/hugepages/penstock";
+  CHECK_THAT(f.fault(), Catch::StartsWith("--huge-dir: /dev/hugepages/penstock: No such file or directory: make it"));
+  std::filesystem::create_directories(f.machine.tree + "/dev/hugepages/penstock");
+  CHECK(f.fault() == "");
+}

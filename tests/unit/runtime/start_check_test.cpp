@@ -40,6 +40,7 @@ TEST_CASE("start_check: ports, what EAL may have of PCI, and kinds of memory") {
   CHECK(other.no_pci);
   CHECK_FALSE(other.hugepages);
   CHECK_FALSE(other.in_memory);
+  CHECK(start_check(config_with_ports(), {"--huge-dir", "/mnt/huge"}).huge_dir == "/mnt/huge");
   CHECK(start_check(config_with_ports(), {"-b", "3b:00.0"}).blocked == std::vector<std::string>{"3b:00.0"});
 }
 
