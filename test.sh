@@ -204,7 +204,8 @@ part_syscalls() { build_release && step syscalls 1800 python3 tests/syscalls/run
 part_service() {
     build_release || return 1
     # As a distribution would build it; ccache has all of it.
-    build build-install '--buildtype=release --prefix=/usr' app/penstock/penstock app/load/penstock-load || return 1
+    build build-install '--buildtype=release --prefix=/usr' app/penstock/penstock \
+        app/load/penstock-load app/top/penstock-top || return 1
     one_case service 900 tests/interop/install_peer.sh || return 1
     step service 600 python3 tests/service/run.py
 }

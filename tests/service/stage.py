@@ -11,7 +11,7 @@ import tempfile
 
 from manager import ServiceError
 
-PROGRAMS = ("penstock", "penstock-load")
+PROGRAMS = ("penstock", "penstock-load", "penstock-top")
 
 
 class Stage:
