@@ -5,8 +5,9 @@
 
 What it tells systemd and when its watchdog starves (notify_cases.py), the unit
 under a real systemd in namespaces of its own (systemd_cases.py), what a kill
-leaves (restart_cases.py), and what is installed (install_cases.py). One line a
-case, and a closing `service: N passed, N failed`. Needs root.
+leaves (restart_cases.py), what is installed (install_cases.py), and whether man
+pages and completion tell the truth (manual_cases.py). One line a case, and a
+closing `service: N passed, N failed`. Needs root.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import time
 
 import install_cases
+import manual_cases
 import notify_cases
 import restart_cases
 import systemd_cases
@@ -28,7 +30,8 @@ from lab import Interrupted, raise_on_signals  # noqa: E402  # manager.py tells 
 
 def all_cases(build, stage):
     return {**notify_cases.cases(build), **systemd_cases.cases(build, stage.folder),
-            **restart_cases.cases(build, stage.folder), **install_cases.cases(stage)}
+            **restart_cases.cases(build, stage.folder), **install_cases.cases(stage),
+            **manual_cases.cases(stage)}
 
 
 def run_case(name, case):

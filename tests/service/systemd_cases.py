@@ -121,7 +121,7 @@ def stuck(stage, build):
 def verified(stage):
     """systemd finds no fault in the unit, nor udev in the rule."""
     with Booted(stage) as system:
-        found = system.run(["systemd-analyze", "verify", "--man=no", UNIT])
+        found = system.run(["systemd-analyze", "verify", UNIT])
         require(found == "", f"systemd-analyze verify: {found}")
         rules = system.run(["bash", "-c", "udevadm test /sys/class/net/lo 2>&1"])
         ours = [line for line in rules.splitlines() if "60-penstock-vfio.rules" in line]
