@@ -80,11 +80,11 @@ Commands::Outcome Commands::dispatch(std::string_view command, const Parameters&
     std::size_t parameters_max;
   };
   static constexpr std::array rows = {
-      Row{"/penstock/info", &Commands::info, 0, 0},           Row{"/penstock/workers", &Commands::workers, 0, 0},
-      Row{"/penstock/worker", &Commands::worker, 1, 1},       Row{"/penstock/memory", &Commands::memory, 1, 1},
-      Row{"/penstock/listener", &Commands::listener, 1, 1},   Row{"/penstock/drops", &Commands::drops, 0, 0},
-      Row{"/penstock/sessions", &Commands::sessions, 2, 3},   Row{"/penstock/session", &Commands::session, 1, 2},
-      Row{"/penstock/histogram", &Commands::histogram, 2, 2},
+      Row{"/penstock/info", &Commands::info, 0, 0},       Row{"/penstock/workers", &Commands::workers, 0, 0},
+      Row{"/penstock/worker", &Commands::worker, 1, 1},   Row{"/penstock/memory", &Commands::memory, 1, 1},
+      Row{"/penstock/port", &Commands::port, 1, 1},       Row{"/penstock/listener", &Commands::listener, 1, 1},
+      Row{"/penstock/drops", &Commands::drops, 0, 0},     Row{"/penstock/sessions", &Commands::sessions, 2, 3},
+      Row{"/penstock/session", &Commands::session, 1, 2}, Row{"/penstock/histogram", &Commands::histogram, 2, 2},
   };
   static_assert(rows.size() == command_names.size());
   const auto row = std::ranges::find(rows, command, &Row::name);
@@ -117,6 +117,12 @@ Commands::Outcome Commands::memory(const Parameters& parameters) {
   const auto index = number("worker", parameters[0], info_.memory.size());
   if (!index) return fail(index.error());
   return report_memory(info_.memory[*index]);
+}
+
+Commands::Outcome Commands::port(const Parameters& parameters) {
+  const auto index = number("port", parameters[0], info_.ports.size());
+  if (!index) return fail(index.error());
+  return report_port(info_.ports[*index]);
 }
 
 Commands::Outcome Commands::listener(const Parameters& parameters) {

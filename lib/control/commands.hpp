@@ -40,6 +40,7 @@ inline constexpr std::array command_names = {
     CommandName{"/penstock/workers", "All workers side by side: load, rates, sessions, hand-over. No parameters"},
     CommandName{"/penstock/worker", "Counters and levels of a worker. Parameter: worker"},
     CommandName{"/penstock/memory", "What a worker writes to, by holder. Parameter: worker"},
+    CommandName{"/penstock/port", "A port: link, MTU, their changes, what the device counts. Parameter: port"},
     CommandName{"/penstock/listener", "Counters of a listener, all workers together. Parameter: listener"},
     CommandName{"/penstock/drops", "Dropped frames and datagrams by reason, all workers together. No parameters"},
     CommandName{"/penstock/sessions", "A page of sessions. Parameters: worker,cursor[,addresses]; begin with cursor 0"},
@@ -67,6 +68,7 @@ class Commands {
   Outcome workers(const Parameters& parameters);
   Outcome worker(const Parameters& parameters);
   Outcome memory(const Parameters& parameters);
+  Outcome port(const Parameters& parameters);
   Outcome listener(const Parameters& parameters);
   Outcome drops(const Parameters& parameters);
   Outcome sessions(const Parameters& parameters);

@@ -163,9 +163,32 @@ Reply report_info(const NodeInfo& info, std::uint64_t sessions) {
   reply.integer("sessions", sessions);
   reply.integer("sessions_max", info.sessions_max);
   reply.integer("memory_bytes", info.memory_bytes);
-  add_names(reply, "ports", info.ports);
+  std::vector<std::string> ports;
+  for (const PortView& port : info.ports) ports.push_back(port.name);
+  add_names(reply, "ports", ports);
   add_names(reply, "addresses", info.addresses);
   reply.texts("listeners", info.listeners);
+  return reply;
+}
+
+Reply report_port(const PortView& port) {
+  const PortHealth health = port.health();
+  Reply reply;
+  reply.text("name", port.name);
+  reply.text("driver", port.driver);
+  if (port.numa_node >= 0) reply.integer("numa_node", static_cast<std::uint64_t>(port.numa_node));
+  reply.integer("queues", port.queues);
+  reply.integer("rss", port.rss ? 1 : 0);
+  reply.integer("link_up", health.link_up ? 1 : 0);
+  reply.integer("link_mbps", health.link_mbps);
+  reply.integer("link_changes", health.link_changes);
+  reply.integer("mtu", health.mtu);
+  reply.integer("mtu_configured", port.mtu);
+  reply.integer("mtu_changes", health.mtu_changes);
+  reply.integer("rx_missed", health.rx_missed);
+  reply.integer("rx_errors", health.rx_errors);
+  reply.integer("rx_no_block", health.rx_no_block);
+  reply.integer("tx_errors", health.tx_errors);
   return reply;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,16 +14,28 @@
 #include "control/reply.hpp"
 #include "engine/mailbox.hpp"
 #include "engine/memory_map.hpp"
+#include "engine/port.hpp"
 #include "engine/stats.hpp"
 
 namespace penstock::control {
+
+// A port: what does not change, and a way to ask how it does, which any thread may use.
+struct PortView {
+  std::string name;    // of the device
+  std::string driver;  // DPDK's
+  int numa_node = -1;  // -1: unknown
+  std::uint16_t queues = 0;
+  std::uint16_t mtu = 0;  // as configured
+  bool rss = false;
+  std::function<PortHealth()> health;
+};
 
 // What does not change while the node runs, told once at start.
 struct NodeInfo {
   std::string version;                 // of penstock
   std::string dpdk;                    // of DPDK
   std::string config_file;             // as it was named
-  std::vector<std::string> ports;      // device names, by port number
+  std::vector<PortView> ports;         // by port number
   std::vector<std::string> addresses;  // own addresses with their prefix lengths
   std::vector<std::string> listeners;  // names, by listener number
   std::vector<MemoryMap> memory;       // by worker: what it writes to
@@ -44,6 +57,8 @@ Reply report_workers(std::span<const StatsSnapshot> workers);
 Reply report_memory(const MemoryMap& map);
 // Drop reasons of all workers together.
 Reply report_drops(std::span<const StatsSnapshot> workers);
+// One port: what it is and how it does.
+Reply report_port(const PortView& port);
 // Listener `index` of all workers together.
 Reply report_listener(std::string_view name, std::uint32_t index, std::span<const StatsSnapshot> workers);
 // Percentiles and buckets; more than 256 buckets in use are folded together until they fit.

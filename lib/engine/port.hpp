@@ -28,6 +28,20 @@ struct PortInfo {
   bool rss_udp6 = false;                // … and over IPv6; otherwise addresses only are hashed
 };
 
+// How a port does at the moment; counts are since start.
+struct PortHealth {
+  bool link_up = false;
+  std::uint32_t link_mbps = 0;     // 0: down or unknown
+  std::uint64_t link_changes = 0;  // times that the link went down or came up
+  std::uint16_t mtu = 0;           // largest IP packet that passes now; the configured one, or less
+  std::uint64_t mtu_changes = 0;   // times that this changed under way
+  // What the device says of itself.
+  std::uint64_t rx_missed = 0;    // frames that found its receive ring full
+  std::uint64_t rx_errors = 0;    // frames that were broken
+  std::uint64_t rx_no_block = 0;  // times that it found no buffer
+  std::uint64_t tx_errors = 0;
+};
+
 class Port {
  public:
   virtual ~Port() = default;

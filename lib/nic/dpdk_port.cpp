@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "nic/kernel_mtu.hpp"
 #include "nic/tx_frame.hpp"
 
 namespace penstock::nic {
@@ -31,6 +32,11 @@ std::uint32_t acceptable(std::uint16_t port_id, std::uint16_t queue, std::span<r
   return plain ? count : rte_eth_tx_prepare(port_id, queue, mbufs.data(), count);
 }
 
+void drop(net::TxFrame& frame) {
+  frame.head.reset();
+  frame.link.reset();
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<DpdkPort>, std::string> DpdkPort::open(const PortSettings& settings,
@@ -49,13 +55,15 @@ std::expected<std::unique_ptr<DpdkPort>, std::string> DpdkPort::open(const PortS
 }
 
 DpdkPort::DpdkPort(StartedPort&& started, std::span<const QueuePools> pools)
-    : info_(std::move(started.info)), report_(std::move(started.report)), port_id_(started.port_id) {
+    : info_(std::move(started.info)), report_(std::move(started.report)), port_id_(started.port_id), mtu_(report_.mtu) {
   for (const QueuePools& queue : pools) queues_.push_back({.pools = queue, .counters = {}});
   PENSTOCK_ASSERT(queues_.size() == info_.queues);
   trust_ = {.ip_checksum = report_.rx_ip_checksum,
             .l4_checksum = report_.rx_udp_checksum,
             .rss_hash = report_.rx_rss_hash && report_.rss};
-  poll_link();
+  rte_eth_link link = {};
+  const bool told = rte_eth_link_get_nowait(port_id_, &link) == 0;
+  link_up_.store(told && link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
 }
 
 DpdkPort::~DpdkPort() { stop_port(port_id_); }
@@ -63,7 +71,38 @@ DpdkPort::~DpdkPort() { stop_port(port_id_); }
 void DpdkPort::poll_link() {
   rte_eth_link link = {};
   if (rte_eth_link_get_nowait(port_id_, &link) != 0) return;
-  link_up_.store(link.link_status == RTE_ETH_LINK_UP, std::memory_order_relaxed);
+  const bool up = link.link_status == RTE_ETH_LINK_UP;
+  if (link_up_.exchange(up, std::memory_order_relaxed) != up) link_changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void DpdkPort::poll_mtu() {
+  std::uint16_t of_device = report_.mtu;
+  if (rte_eth_dev_get_mtu(port_id_, &of_device) != 0) of_device = report_.mtu;
+  const std::uint32_t of_kernel = kernel_mtu(report_.kernel_interface).value_or(report_.mtu);
+  const std::uint16_t mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>({report_.mtu, of_device, of_kernel}));
+  if (mtu_.exchange(mtu, std::memory_order_relaxed) != mtu) mtu_changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+PortHealth DpdkPort::health() const {
+  PortHealth health;
+  health.link_up = link_up();
+  health.link_changes = link_changes_.load(std::memory_order_relaxed);
+  health.mtu = mtu_.load(std::memory_order_relaxed);
+  health.mtu_changes = mtu_changes_.load(std::memory_order_relaxed);
+  rte_eth_link link = {};
+  const bool told = health.link_up && rte_eth_link_get_nowait(port_id_, &link) == 0;
+  if (told && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) health.link_mbps = link.link_speed;
+  rte_eth_stats stats = {};
+  if (rte_eth_stats_get(port_id_, &stats) != 0) return health;
+  health.rx_missed = stats.imissed;
+  health.rx_errors = stats.ierrors;
+  health.rx_no_block = stats.rx_nombuf;
+  health.tx_errors = stats.oerrors;
+  return health;
+}
+
+bool DpdkPort::is_too_long(const net::TxFrame& frame) const {
+  return frame.l3_bytes != 0 && frame.bytes() - frame.l2_bytes > mtu_.load(std::memory_order_relaxed);
 }
 
 std::uint32_t DpdkPort::receive(std::uint16_t queue, std::span<net::RxFrame> frames, net::DropCounters& drops,
@@ -110,12 +149,21 @@ std::uint32_t DpdkPort::take_in_burst(Queue& queue, std::span<rte_mbuf* const> m
 
 std::uint32_t DpdkPort::send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops, Instant) {
   PENSTOCK_ASSERT(queue < queues_.size());
+  const bool shrunk = mtu_.load(std::memory_order_relaxed) < report_.mtu;
   std::uint32_t taken = 0;
   while (taken < frames.size()) {
-    const std::size_t wanted = std::min<std::size_t>(burst_packets, frames.size() - taken);
-    const std::uint32_t got = send_burst(queue, frames.subspan(taken, wanted), drops);
+    std::span<net::TxFrame> burst = frames.subspan(taken, std::min<std::size_t>(burst_packets, frames.size() - taken));
+    if (shrunk && is_too_long(burst.front())) {
+      drops.count(net::DropReason::mtu_exceeded);
+      drop(burst.front());
+      ++taken;
+      continue;
+    }
+    // A burst ends before the next frame that will not pass.
+    if (shrunk) burst = {burst.begin(), std::ranges::find_if(burst, [&](const auto& f) { return is_too_long(f); })};
+    const std::uint32_t got = send_burst(queue, burst, drops);
     taken += got;
-    if (got < wanted) break;
+    if (got < burst.size()) break;
   }
   return taken;
 }
@@ -159,8 +207,7 @@ std::uint32_t DpdkPort::send_burst(std::uint16_t queue, std::span<net::TxFrame> 
   // The frame behind the last would be refused for ever and block the queue.
   ++counters.tx_refused;
   drops.count(net::DropReason::tx_refused);
-  frames[fit].head.reset();
-  frames[fit].link.reset();
+  drop(frames[fit]);
   return fit + 1;
 }
 

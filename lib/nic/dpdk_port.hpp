@@ -6,7 +6,8 @@
 // earlier send, is copied. A link becomes an indirect mbuf behind the head, or is copied. What the ring does not take goes
 // back untouched: same Segments, same holds, same bytes. No waiting, no system call of our own, nothing allocated but mbufs.
 //
-// receive(), send(), reclaim() and counters() of a queue: its worker's core only. poll_link(): the control thread.
+// receive(), send(), reclaim() and counters() of a queue: its worker's core only. poll_link() and poll_mtu(): the control
+// thread. health(): any thread.
 #pragma once
 
 #include <atomic>
@@ -65,8 +66,13 @@ class DpdkPort final : public Port {
   }
   bool link_up() const override { return link_up_.load(std::memory_order_relaxed); }
 
-  // Asks the device for its link state; needed only where the report says that there is no interrupt for it.
+  // Asks the device for its link state.
   void poll_link();
+  // Asks for the MTU that device and kernel have by now. What is longer than that is dropped from then on (mtu_exceeded),
+  // as otherwise the kernel would drop it without a word. It never grows beyond what was configured.
+  void poll_mtu();
+  std::uint16_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
+  PortHealth health() const;
   // Makes the device let go of sent mbufs now. False where the driver cannot; those it sent before its ring came round
   // then stay in the ring, bounded by its descriptors.
   bool reclaim(std::uint16_t queue);
@@ -83,6 +89,7 @@ class DpdkPort final : public Port {
   DpdkPort(StartedPort&& started, std::span<const QueuePools> pools);
   std::uint32_t take_in_burst(Queue& queue, std::span<rte_mbuf* const> mbufs, std::span<net::RxFrame> frames,
                               net::DropCounters& drops);
+  bool is_too_long(const net::TxFrame& frame) const;
   std::uint32_t send_burst(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops);
 
   PortInfo info_;
@@ -91,6 +98,9 @@ class DpdkPort final : public Port {
   std::uint16_t port_id_;
   std::vector<Queue> queues_;
   alignas(cache_line_bytes) std::atomic<bool> link_up_{false};
+  std::atomic<std::uint16_t> mtu_;
+  std::atomic<std::uint64_t> link_changes_{0};
+  std::atomic<std::uint64_t> mtu_changes_{0};
 };
 
 }  // namespace penstock::nic

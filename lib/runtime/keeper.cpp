@@ -60,6 +60,7 @@ void Keeper::run() {
     follow_signals(clock_.now());
     if (round % (rounds_a_second / 10) == 0) clock_.discipline();
     if (round % (rounds_a_second / 5) == 0) look_at_links();
+    if (round % rounds_a_second == 0) look_at_mtus();
     if (round % rounds_a_second == 0) give_hints();
     if (round % (rounds_a_second / 10) == 0) tell_manager(clock_.now());
   }
@@ -90,12 +91,27 @@ void Keeper::follow_signals(Instant now) {
 void Keeper::look_at_links() {
   link_was_up_.resize(ports_.size(), true);
   for (std::size_t i = 0; i < ports_.size(); ++i) {
-    // Even where an interrupt tells of changes: net_tap takes the interrupt and then calls nobody.
     ports_[i]->poll_link();
     const bool up = ports_[i]->link_up();
     if (up == link_was_up_[i]) continue;
     link_was_up_[i] = up;
     say(fmt::format("port {}: link {}", ports_[i]->info().name, up ? "up" : "down"));
+  }
+}
+
+void Keeper::look_at_mtus() {
+  for (const auto& port : ports_) {
+    const std::uint16_t before = port->mtu();
+    port->poll_mtu();
+    const std::uint16_t mtu = port->mtu();
+    if (mtu == before) continue;
+    const std::uint16_t configured = port->report().mtu;
+    say(mtu == configured
+            ? fmt::format("port {}: its MTU is {} again, as configured", port->info().name, mtu)
+            : fmt::format(
+                  "port {}: its MTU is {} now, and {} is configured: longer packets are dropped (mtu_exceeded); put "
+                  "the interface's MTU back, or configure mtu and the listeners' mtu for it",
+                  port->info().name, mtu, configured));
   }
 }
 

@@ -40,6 +40,7 @@ class Keeper {
   void follow_signals(Instant now);
   void say(const std::string& sentence) const;
   void look_at_links();
+  void look_at_mtus();
   void give_hints();
   void tell_manager(Instant now);
 

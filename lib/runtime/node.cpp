@@ -257,7 +257,16 @@ std::expected<void, std::string> Node::start_telemetry() {
   info.sessions_max = config_.limits.sessions_max;
   info.memory_bytes = capacity_of(plan_.node, plan_.buffers).node_bytes;
   info.memory = memory_;
-  for (const auto& port : ports_) info.ports.push_back(port->info().name);
+  for (const auto& port : ports_) {
+    const nic::PortReport& report = port->report();
+    info.ports.push_back({.name = port->info().name,
+                          .driver = report.driver,
+                          .numa_node = report.numa_node,
+                          .queues = report.queues,
+                          .mtu = report.mtu,
+                          .rss = report.rss,
+                          .health = [&port = *port] { return port.health(); }});
+  }
   for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
     for (const net::Prefix& address : interface.addresses) info.addresses.push_back(net::to_string(address));
   }

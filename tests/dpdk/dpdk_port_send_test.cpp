@@ -4,6 +4,7 @@
 
 #include "base/rng.hpp"
 #include "buf/arena_pool.hpp"
+#include "ethdev_mock.hpp"
 #include "ring_host.hpp"
 
 using namespace penstock;
@@ -155,6 +156,50 @@ TEST_CASE("dpdk_port: a frame that the driver refuses for ever is dropped by nam
   rte_eth_fp_ops[host.port->port_id()].tx_pkt_prepare = nullptr;
   CHECK(host.device.leave_bytes() == joined(0, 60, 300));
   CHECK(host.device.leave_bytes() == joined(2, 60, 300));
+}
+
+TEST_CASE("dpdk_port: what no longer passes a lowered MTU is dropped by name, and nothing else") {
+  RingHost host;
+  EthdevMock mock;
+  mock.mtu = [](std::uint16_t& mtu) { mtu = 600; };
+  host.port->poll_mtu();
+  // 14 bytes of Ethernet come on top; a frame without an IP header passes whatever its length.
+  const std::vector<std::pair<std::uint32_t, std::uint16_t>> shapes = {{615, 20}, {614, 20}, {700, 40}, {900, 20},
+                                                                       {60, 20},  {900, 0},  {615, 40}};
+  std::vector<net::TxFrame> frames;
+  for (std::uint32_t i = 0; i < shapes.size(); ++i) {
+    frames.push_back(i == 3 ? host.frame(2 * i, 54, shapes[i].first - 54) : host.frame(2 * i, shapes[i].first));
+    frames.back().l2_bytes = 14;
+    frames.back().l3_bytes = shapes[i].second;
+  }
+  CHECK(host.send(frames) == shapes.size());
+  for (const net::TxFrame& frame : frames) CHECK_FALSE((frame.head.holds() || frame.link.holds()));
+  CHECK(host.drops.of(DropReason::mtu_exceeded) == 4);
+  CHECK(host.drops.total() == 4);
+  CHECK(host.port->counters(0).tx_packets == 3);
+  for (const std::uint32_t i : {1u, 4u, 5u}) CHECK(host.device.leave_bytes() == pattern(2 * i, shapes[i].first));
+}
+
+TEST_CASE("dpdk_port: a full ring stops a burst at a lowered MTU, too") {
+  RingHost host(true, 8);
+  EthdevMock mock;
+  mock.mtu = [](std::uint16_t& mtu) { mtu = 600; };
+  host.port->poll_mtu();
+  std::vector<net::TxFrame> frames;
+  for (std::uint32_t i = 0; i < 12; ++i) {
+    frames.push_back(host.frame(2 * i, i == 2 || i == 11 ? 700 : 100));
+    frames.back().l2_bytes = 14;
+    frames.back().l3_bytes = 20;
+  }
+  // Eight pass, and the one that never will; the last is looked at once there is room before it.
+  CHECK(host.send(frames) == 9);
+  CHECK(host.drops.of(DropReason::mtu_exceeded) == 1);
+  for (std::uint32_t i = 9; i < 12; ++i) CHECK(frames[i].head.holds());
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(host.device.leave_bytes() == pattern(2 * (i < 2 ? i : i + 1), 100));
+  CHECK(host.send(std::span(frames).subspan(9)) == 3);
+  CHECK(host.drops.of(DropReason::mtu_exceeded) == 2);
+  CHECK(host.device.leave_bytes() == pattern(18, 100));
+  CHECK(host.device.leave_bytes() == pattern(20, 100));
 }
 
 TEST_CASE("dpdk_port: offload requests reach the driver") {

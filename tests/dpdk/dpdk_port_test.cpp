@@ -2,6 +2,7 @@
 // over net_null. Every test ends with pool levels at their start. Sending has a file of its own.
 #include <catch2/catch.hpp>
 
+#include "ethdev_mock.hpp"
 #include "ring_host.hpp"
 
 using namespace penstock;
@@ -159,6 +160,41 @@ TEST_CASE("dpdk_port: the link's state follows the device when it is asked") {
   REQUIRE(rte_eth_dev_set_link_up(host.port->port_id()) == 0);
   host.port->poll_link();
   CHECK(host.port->link_up());
+  host.port->poll_link();
+  CHECK(host.port->health().link_changes == 2);
+}
+
+TEST_CASE("dpdk_port: its health is the device's") {
+  RingHost host;
+  EthdevMock mock;
+  mock.link = [](rte_eth_link& link) { link.link_speed = RTE_ETH_SPEED_NUM_25G; };
+  const PortHealth well = host.port->health();
+  CHECK(well.link_up);
+  CHECK(well.link_mbps == 25'000);
+  CHECK(well.link_changes == 0);
+  CHECK(well.mtu == 1500);
+  CHECK(well.mtu_changes == 0);
+  mock.link = [](rte_eth_link& link) { link.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN; };
+  CHECK(host.port->health().link_mbps == 0);
+  REQUIRE(rte_eth_dev_set_link_down(host.port->port_id()) == 0);
+  host.port->poll_link();
+  CHECK_FALSE(host.port->health().link_up);
+  CHECK(host.port->health().link_mbps == 0);
+}
+
+TEST_CASE("dpdk_port: an MTU that changes under way is followed, never beyond the configured one") {
+  RingHost host;
+  std::uint16_t of_device = 1400;
+  EthdevMock mock;
+  mock.mtu = [&](std::uint16_t& mtu) { mtu = of_device; };
+  CHECK(host.port->mtu() == 1500);
+  for (const auto& [device, expected, changes] :
+       {std::tuple(1400, 1400, 1u), {1400, 1400, 1u}, {9000, 1500, 2u}, {68, 68, 3u}}) {
+    of_device = static_cast<std::uint16_t>(device);
+    host.port->poll_mtu();
+    CHECK(host.port->mtu() == expected);
+    CHECK(host.port->health().mtu_changes == changes);
+  }
 }
 
 TEST_CASE("dpdk_port: net_null gives and takes on several queues, and pools return to their start") {

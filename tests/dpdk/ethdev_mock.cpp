@@ -39,6 +39,20 @@ int rte_eth_dev_info_get(uint16_t port_id, struct rte_eth_dev_info* info) {
   return code;
 }
 
+int rte_eth_link_get_nowait(uint16_t port_id, struct rte_eth_link* link) {
+  static const auto real = library(&rte_eth_link_get_nowait, "rte_eth_link_get_nowait");
+  const int code = real(port_id, link);
+  if (code == 0 && in_force != nullptr && in_force->link) in_force->link(*link);
+  return code;
+}
+
+int rte_eth_dev_get_mtu(uint16_t port_id, uint16_t* mtu) {
+  static const auto real = library(&rte_eth_dev_get_mtu, "rte_eth_dev_get_mtu");
+  const int code = real(port_id, mtu);
+  if (code == 0 && in_force != nullptr && in_force->mtu) in_force->mtu(*mtu);
+  return code;
+}
+
 int rte_eth_dev_rss_hash_conf_get(uint16_t port_id, struct rte_eth_rss_conf* conf) {
   static const auto real = library(&rte_eth_dev_rss_hash_conf_get, "rte_eth_dev_rss_hash_conf_get");
   const int code = real(port_id, conf);

@@ -20,6 +20,8 @@ class EthdevMock {
 
   // Each gets what the library said and may change it; where none is set, the library has its way.
   std::function<void(rte_eth_dev_info&)> info;
+  std::function<void(rte_eth_link&)> link;               // after rte_eth_link_get_nowait
+  std::function<void(std::uint16_t&)> mtu;               // after rte_eth_dev_get_mtu
   std::function<int(rte_eth_rss_conf&, int)> hash_conf;  // after rte_eth_dev_rss_hash_conf_get; returns its result
   std::function<int()> reta_update;                      // instead of rte_eth_dev_rss_reta_update
   std::function<int(rte_eth_rss_reta_entry64*, int)> reta_query;  // after rte_eth_dev_rss_reta_query

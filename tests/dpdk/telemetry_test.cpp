@@ -53,7 +53,8 @@ class Client {
 NodeInfo one_worker_info() {
   NodeInfo info;
   info.version = "1.2.3";
-  info.ports = {"net_null0", "net_\"odd\"\n"};
+  info.ports = {{.name = "net_null0", .driver = "net_null", .health = {}},
+                {.name = "net_\"odd\"\n", .driver = "", .health = {}}};
   info.listeners = {"echo"};
   info.workers = 1;
   return info;

@@ -40,7 +40,7 @@ class Case:
     partial_checksums: bool = False  # the client's interface keeps tx offload
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
-    flap: bool = False               # the port's link goes down and up under way
+    disturb: str = ""                # what happens to the port under way: link or mtu
     poll: str = "busy"
     sessions: int = 40
     messages: int = 12
@@ -71,7 +71,9 @@ CASES = basic_cases() + [
     Case("tap-message", kind="tap"),
     Case("tap-stream", kind="tap", mode="stream"),
     # IPv4 only: the kernel takes the client's IPv6 address away with the link.
-    Case("tap-link-flap", kind="tap", v6=False, flap=True, sessions=20, messages=200),
+    Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20, messages=200),
+    # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
+    Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=200),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
@@ -103,15 +105,15 @@ def run_case(case, binary, hugepages):
         server.start()
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
-        flapper = Flapper(lab, server) if case.flap else None
+        disturber = Disturber(lab, server, case.disturb) if case.disturb else None
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
             mode=case.mode, nodelay=case.nodelay, run_ms=60000,
             stall_ms=30000 if case.served else 3000)
         server.check_alive()
-        if flapper:
-            flapper.check()
+        if disturber:
+            disturber.check()
         check = check_served if case.served else check_refused
         shown = check(case, server, result)
         status = server.stop()
@@ -119,36 +121,58 @@ def run_case(case, binary, hugepages):
         return shown
 
 
-class Flapper:
-    """Takes the port's link down a second after the start, and up again when
-    penstock has noticed; in a thread of its own."""
+class Disturber:
+    """Takes the port's link down, or its interface's MTU, a second after the
+    start, and puts it back when penstock has noticed; in a thread of its own."""
 
-    def __init__(self, lab, server):
-        self.lab, self.server, self.fault = lab, server, None
+    # What is set on the interface, and what penstock then says.
+    STEPS = {"link": ((("down",), "link down"), (("up",), "link up")),
+             "mtu": ((("mtu", "1424"), "its MTU is 1424 now"), (("mtu", "1500"), "its MTU is 1500 again"))}
+
+    def __init__(self, lab, server, kind):
+        self.lab, self.server, self.kind, self.fault = lab, server, kind, None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
         try:
             time.sleep(1)
-            for state in ("down", "up"):
-                self.lab.run_in(self.lab.client_ns, ["ip", "link", "set", self.lab.client_interface, state])
-                self._wait_for(f"link {state}")
+            for words, sentence in self.STEPS[self.kind]:
+                # A tap's interface is the client's end as well.
+                self.lab.run_in(self.lab.server_ns, ["ip", "link", "set", self.lab.server_interface, *words])
+                self._wait_for(sentence)
+                self._wait_for_count()
         except LabError as error:
             self.fault = str(error)
 
     def _wait_for(self, sentence):
-        deadline = time.monotonic() + 20
         # At the start the link was reported up, too; only what comes after it counts.
-        while sentence not in self.server.log_text().rpartition("serving")[2]:
-            require(time.monotonic() < deadline, f"the log does not say '{sentence}'")
+        self._wait(lambda: sentence in self.server.log_text().rpartition("serving")[2],
+                   f"the log does not say '{sentence}'")
+
+    def _wait_for_count(self):
+        """While the MTU is low, what is too long must come to be counted."""
+        if self.kind != "mtu":
+            return
+        with self.server.telemetry() as telemetry:
+            self._wait(lambda: telemetry.drops().get("mtu_exceeded", 0) > 0, "nothing is counted as mtu_exceeded")
+
+    @staticmethod
+    def _wait(is_true, fault):
+        deadline = time.monotonic() + 20
+        while not is_true():
+            require(time.monotonic() < deadline, fault)
             time.sleep(0.05)
 
     def check(self):
-        """The client outlived the flap, so that what it got came around it."""
+        """The client outlived it, so that what it got came around it; and it is counted."""
         self.thread.join(1)
-        require(not self.thread.is_alive(), "the client had ended before the link was up again")
+        require(not self.thread.is_alive(), "the client had ended before the port was itself again")
         require(self.fault is None, self.fault)
+        with self.server.telemetry() as telemetry:
+            port = telemetry.ask("/penstock/port,0") or {}
+        require(port.get(f"{self.kind}_changes", 0) >= 2, f"/penstock/port does not count both changes: {port}")
+        require(port.get("link_up") == 1 and port.get("mtu") == 1500, f"the port is not itself again: {port}")
 
 
 def check_served(case, server, result):

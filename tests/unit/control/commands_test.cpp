@@ -18,6 +18,8 @@ NodeInfo two_worker_info() {
   info.version = "1.2.3";
   info.listeners = {"echo", "sink"};
   info.workers = 2;
+  info.ports = {
+      {.name = "net_tap0", .driver = "net_tap", .health = [] { return PortHealth{.link_up = true, .mtu = 1400}; }}};
   info.memory.resize(2);
   info.memory[1].add_object("table", info.workers);
   return info;
@@ -100,6 +102,8 @@ TEST_CASE("commands that read snapshots") {
   CHECK(std::get<std::vector<std::uint64_t>>(*node->ask("/penstock/memory", "1").find("bytes")) ==
         std::vector<std::uint64_t>{8});
   CHECK(number(node->ask("/penstock/drops"), net::drop_reason_names[0]) == 6);
+  CHECK(number(node->ask("/penstock/port", "0"), "mtu") == 1400);
+  CHECK(node->ask("/penstock/port", "1").find("error") != nullptr);
   CHECK(number(node->ask("/penstock/listener", "1"), "opened") == 8);
   CHECK(number(node->ask("/penstock/listener", "0"), "opened") == 0);
   CHECK(number(node->ask("/penstock/histogram", "1,rtt_us"), "max") == 50);

@@ -241,13 +241,53 @@ TEST_CASE("the largest replies stay within the socket's limits") {
 
   NodeInfo info;
   info.config_file = std::string(4'096, 'c');
-  info.ports.assign(16, std::string(63, 'p'));
+  info.ports.assign(16, PortView{.name = std::string(63, 'p'), .driver = "", .health = {}});
   info.addresses.assign(5'000, "2001:db8:1111:2222:3333:4444:5555:6666/128");
   info.listeners.assign(listeners_max, std::string(32, 'l'));
   const Reply reply = report_info(info, 0);
   CHECK(number(reply, "addresses_count") == 5'000);
   CHECK(std::get<std::vector<std::string>>(*reply.find("addresses")).size() == 16);
   CHECK(std::get<std::vector<std::string>>(*reply.find("listeners")).size() == listeners_max);
+}
+
+PortView a_port(int numa_node = 1) {
+  PortHealth health;
+  health.link_up = true;
+  health.link_mbps = 10'000;
+  health.link_changes = 3;
+  health.mtu = 1400;
+  health.mtu_changes = 2;
+  health.rx_missed = 5;
+  health.rx_errors = 6;
+  health.rx_no_block = 7;
+  health.tx_errors = 8;
+  return {.name = "0000:3b:00.0",
+          .driver = "net_ixgbe",
+          .numa_node = numa_node,
+          .queues = 4,
+          .mtu = 1500,
+          .rss = true,
+          .health = [health] { return health; }};
+}
+
+TEST_CASE("a port is told with its health") {
+  const Reply reply = report_port(a_port());
+  CHECK(std::get<std::string>(*reply.find("name")) == "0000:3b:00.0");
+  CHECK(std::get<std::string>(*reply.find("driver")) == "net_ixgbe");
+  CHECK(number(reply, "numa_node") == 1);
+  CHECK(number(reply, "queues") == 4);
+  CHECK(number(reply, "rss") == 1);
+  CHECK(number(reply, "link_up") == 1);
+  CHECK(number(reply, "link_mbps") == 10'000);
+  CHECK(number(reply, "link_changes") == 3);
+  CHECK(number(reply, "mtu") == 1400);
+  CHECK(number(reply, "mtu_configured") == 1500);
+  CHECK(number(reply, "mtu_changes") == 2);
+  CHECK(number(reply, "rx_missed") == 5);
+  CHECK(number(reply, "rx_errors") == 6);
+  CHECK(number(reply, "rx_no_block") == 7);
+  CHECK(number(reply, "tx_errors") == 8);
+  CHECK(report_port(a_port(-1)).find("numa_node") == nullptr);
 }
 
 TEST_CASE("the documentation tells every name") {
@@ -257,7 +297,7 @@ TEST_CASE("the documentation tells every name") {
   const StatsSnapshot s;
   const std::vector<StatsSnapshot> one(1);
   for (const Reply& reply :
-       {report_info(NodeInfo{}, 0), report_worker(s), report_workers(one), report_memory({}),
+       {report_info(NodeInfo{}, 0), report_port(a_port()), report_worker(s), report_workers(one), report_memory({}),
         report_listener("", 0, one), report_histogram(Histogram{}), report_sessions(Answer{}, Addresses::shown),
         report_session(SessionReport{}, Addresses::shown)}) {
     for (const Reply::Entry& entry : reply.entries()) {
