@@ -213,6 +213,7 @@ give_to_owner() {
 
 main() {
     parse "$@"
+    require_ip
     if [[ -n $profile ]]; then
         if ((${#meant[@]} == 0)); then tell_profile "$profile" && exit 0; fi
         if ! profile_binds "$profile"; then use_software_port "$profile" "${meant[@]}" && exit 0; fi

@@ -113,12 +113,12 @@ address_of() {
     echo "$address"
 }
 
-# Interfaces that carry a default route, IPv4 or IPv6.
+# Interfaces that carry a default route, IPv4 or IPv6; a kernel may lack either.
 default_route_interfaces() {
     {
         awk 'NR > 1 && $2 == "00000000" && $8 == "00000000" { print $1 }' "$sysroot/proc/net/route"
         awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { print $10 }' "$sysroot/proc/net/ipv6_route"
-    } 2>/dev/null | sort -u
+    } 2>/dev/null | sort -u || true
 }
 
 # Both addresses of each living ssh connection to this machine, "OURS PEER":
@@ -144,7 +144,7 @@ ssh_interfaces() {
         fi
         ip -o addr show to "$ours" 2>/dev/null | awk '{ sub(/@.*/, "", $2); print $2 }'
         ip -o route get "$peer" 2>/dev/null | awk '{ for (i = 1; i < NF; i++) if ($i == "dev") print $(i + 1) }'
-    done < <(ssh_connections) | sort -u
+    done < <(ssh_connections) | sort -u || true
 }
 
 # The interfaces that are read, and all that they stand on: a bridge, a bond
@@ -159,15 +159,15 @@ with_lower_devices() {
     done
 }
 
-# Processes that hold a device file, as "PID (NAME)".
+# Processes that hold a device file, as "PID (NAME)". Processes come and go
+# while find looks, so its status says nothing.
 holders_of() {
-    local fd pid
-    for fd in "$sysroot"/proc/[0-9]*/fd/*; do
-        [[ $(readlink "$fd") == "$1" ]] || continue
-        pid=${fd#"$sysroot/proc/"}
-        pid=${pid%%/*}
-        echo "$pid ($(cat "$sysroot/proc/$pid/comm"))"
-    done 2>/dev/null | sort -u | paste -sd, | sed 's/,/, /g'
+    local directory pid
+    while read -r directory; do
+        pid=${directory#"$sysroot/proc/"}
+        pid=${pid%/fd}
+        echo "$pid ($(cat "$sysroot/proc/$pid/comm" 2>/dev/null))"
+    done < <(find "$sysroot"/proc/[0-9]*/fd -lname "$1" -printf '%h\n' 2>/dev/null) | sort -u | paste -sd, | sed 's/,/, /g'
 }
 
 # The file in /dev by which a process drives a device that is bound, or nothing.
@@ -230,6 +230,9 @@ become_the_only_one() {
     exec 9<"$devices_dir"
     flock 9
 }
+
+# Without ip nobody knows which interfaces are in use.
+require_ip() { command -v ip >/dev/null || die "ip is not installed: apt-get install iproute2"; }
 
 require_devbind() {
     command -v dpdk-devbind.py >/dev/null || die "dpdk-devbind.py is not installed: apt-get install dpdk"

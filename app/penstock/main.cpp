@@ -38,11 +38,14 @@ std::vector<std::unique_ptr<Application>> make_services(const runtime::Plan& pla
 
 std::size_t services_bytes(const runtime::Plan& plan) { return Echo::cost(held_max(plan)); }
 
-// What --check-config and --capacity reckon with: the plan of one worker, as lcores are EAL's to say.
-int without_eal(const control::CommandLine& line, const control::Config& config) {
-  const runtime::Plan plan = runtime::plan_node(config, 1);
+// What --check-config and --capacity reckon with: a worker for each lcore that the words name, one when they name none.
+int without_eal(const control::CommandLine& line, const control::Config& config,
+                const std::vector<std::string>& eal_words) {
+  const runtime::Plan plan = runtime::plan_node(config, control::lcore_count_of(eal_words).value_or(1));
   if (line.action == control::Action::capacity) {
-    fmt::print("{}", capacity_of(plan.node, plan.buffers).text(plan.node));
+    Capacity sum = capacity_of(plan.node, plan.buffers);
+    sum.add_memory("messages that services hold back", services_bytes(plan), plan.node.workers);
+    fmt::print("{}", sum.text(plan.node));
   }
   if (const auto sentence = runtime::shortfall(plan)) return refuse(fmt::format("{}: {}", config.file, *sentence));
   if (line.action == control::Action::check_config) fmt::print("penstock: {}: good\n", config.file);
@@ -68,7 +71,7 @@ int run(const std::vector<std::string>& words) {
   }
   const auto eal_words = control::merge_eal_args(config->eal_args, line->eal_words);
   if (!eal_words) return refuse(eal_words.error());
-  if (line->action != control::Action::run) return without_eal(*line, *config);
+  if (line->action != control::Action::run) return without_eal(*line, *config, *eal_words);
   runtime::Program program;
   program.services = {.make = make_services, .arena_bytes = services_bytes};
   return runtime::run(*config, *eal_words, program);

@@ -144,7 +144,8 @@ Serves reliable UDP (KCP) on DPDK ports, past the kernel.
 
   --config FILE        serve what the configuration says; its [eal] args go to EAL
   --check-config FILE  say whether the configuration is good, and exit
-  --capacity FILE      show the memory that the configuration asks for, and exit
+  --capacity FILE      show the memory that the configuration asks for, with a
+                       worker for each lcore of -l or its [eal] args, and exit
   --strict-bypass      end at once, with the call's name, when a worker makes a
                        system call; the ports' drivers must need none
   -h, --help           show this text

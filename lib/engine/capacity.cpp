@@ -116,6 +116,12 @@ std::optional<std::string> shortfall(const NodeConfig& node, const BufferPlan& p
   return std::nullopt;
 }
 
+void Capacity::add_memory(std::string holder, std::uint64_t bytes, std::uint32_t workers) {
+  memory.push_back({std::move(holder), 1, bytes});
+  worker_bytes += bytes;
+  node_bytes += bytes * workers;
+}
+
 std::string Capacity::text(const NodeConfig& node) const {
   std::string out;
   const auto line = [&](std::uint64_t count, std::uint64_t bytes, std::string_view holder) {

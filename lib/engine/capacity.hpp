@@ -39,6 +39,8 @@ struct Capacity {
   std::uint64_t blocks = 0;           // what the pool will have
   std::uint64_t worker_bytes = 0;     // buffers and memory
   std::uint64_t node_bytes = 0;       // all workers
+  // One more holder in each worker's arena, which the engine does not know of.
+  void add_memory(std::string holder, std::uint64_t bytes, std::uint32_t workers);
   // The sums as lines of text, a term a line.
   std::string text(const NodeConfig& node) const;
 };

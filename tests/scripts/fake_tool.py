@@ -2,23 +2,19 @@
 
 Each does what the real one does to the files that the scripts read, as far as they rely on it."""
 
-import json
 import os
 import pathlib
 import shutil
 import signal
 import sys
 
-ROOT = pathlib.Path(os.environ["PENSTOCK_SYSROOT"])
-KERNEL = json.loads((ROOT / "fake/kernel.json").read_text())
+sys.dont_write_bytecode = True
+
+from fake_kernel import FAULTS, KERNEL, ROOT, note  # noqa: E402
+import hugepages  # noqa: E402
+
 DEVICES, DRIVERS = ROOT / "sys/bus/pci/devices", ROOT / "sys/bus/pci/drivers"
-FAULTS = KERNEL["faults"]
 DPDK = ("vfio-pci", "uio_pci_generic", "igb_uio")
-
-
-def note(*words):
-    with open(ROOT / "fake/calls", "a", encoding="utf-8") as calls:
-        calls.write(" ".join(words) + "\n")
 
 
 def relative(path, target):
@@ -164,8 +160,9 @@ def ip(words):
                 if address.split("/")[0] == words[3]:
                     print(f"3: {name}    inet {address} scope global {name}")
     elif words[:2] == ["route", "get"]:
-        if words[2] in KERNEL["routes"]:
-            print(f"{words[2]} via 192.0.2.1 dev {KERNEL['routes'][words[2]]} src 192.0.2.2 uid 0")
+        if words[2] not in KERNEL["routes"]:
+            return 2
+        print(f"{words[2]} via 192.0.2.1 dev {KERNEL['routes'][words[2]]} src 192.0.2.2 uid 0")
     elif words[:3] == ["link", "show", "dev"]:
         kind = interfaces.get(words[3], {}).get("kind")
         peer = "@pen1" if kind == "veth" else ""
@@ -192,6 +189,10 @@ def tee(words):
         return 0 if driver_of(address) is None and attach(address, natural) else 1
     if path.name == "driver_override":
         set_override(path.parent.name, text)
+    elif path.name == "nr_hugepages":
+        hugepages.reserve(path, int(text))
+    elif path.name == "compact_memory":
+        (ROOT / "fake/compacted").write_text("")
     else:
         path.write_text(text)
     return 0
@@ -202,10 +203,24 @@ def chown(words):
     return 0
 
 
+def penstock(words):
+    """penstock --capacity: so much for each worker, as KERNEL["capacity_mib"] says."""
+    note("penstock", *words)
+    if "penstock" in FAULTS:
+        print("penstock: a.toml:7: listener.mtu: is too large", file=sys.stderr)
+        return 2
+    first, last = (words[words.index("-l") + 1] if "-l" in words else "0-0").split("-")
+    workers, each = int(last) - int(first) + 1, KERNEL["capacity_mib"]
+    print(f"buffers of one worker\n  1 x 1 B = {each:.1f} MiB  payload that sessions hold\n"
+          f"sum: {each:.1f} MiB a worker, {each * workers:.1f} MiB for {workers} worker{'s' if workers > 1 else ''}")
+    return 0
+
+
 def main():
     tool, words = sys.argv[1], sys.argv[2:]
     known = {"dpdk-devbind.py": devbind, "driverctl": driverctl, "modprobe": modprobe, "ip": ip, "ss": ss, "tee": tee,
-             "chown": chown, "lspci": lambda _: 0}
+             "chown": chown, "lspci": lambda _: 0, "sync": lambda _: 0, "penstock": penstock, "mount": hugepages.mount,
+             "umount": hugepages.umount}
     return known[tool](words)
 
 

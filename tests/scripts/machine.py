@@ -14,9 +14,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Tools of the scripts that only read, or write where they are told: the real ones. There is nothing else in their PATH,
 # so nothing that a script calls can reach the machine that the tests run on.
-REAL_TOOLS = ("awk", "basename", "bash", "cat", "dirname", "env", "flock", "grep", "head", "id", "ls", "mkdir", "mv", "paste",
-              "readlink", "rm", "rmdir", "sed", "sleep", "sort", "stat", "sync", "tac", "tail", "tr", "uname", "wc")
-TOOLS = ("dpdk-devbind.py", "driverctl", "modprobe", "lspci", "ip", "ss", "tee", "mount", "umount", "chown")
+REAL_TOOLS = ("awk", "basename", "bash", "cat", "dirname", "env", "find", "flock", "grep", "head", "id", "ls", "mkdir", "mv", "paste",
+              "readlink", "rm", "rmdir", "sed", "sleep", "sort", "stat", "tac", "tail", "tr", "true", "uname", "wc")
+TOOLS = ("dpdk-devbind.py", "driverctl", "modprobe", "lspci", "ip", "ss", "tee", "mount", "umount", "chown", "sync", "penstock")
 RUN_SECONDS = 60
 
 
@@ -140,6 +140,37 @@ class Machine:
         else:
             zero = "0" * 32
             self.write("proc/net/ipv6_route", f"{zero} 00 {zero} 00 {zero} 00000400 00000001 00000000 00000003 {interface}\n")
+
+    def add_node(self, number, free_mb=8192, obtainable=None, sizes=(2048, 1048576)):
+        """A NUMA node with memory. `obtainable` says how many pages of 2 MiB and 1 GiB can be made there; what is free
+        says it unless told."""
+        largest = dict(zip((2048, 1048576), obtainable or (free_mb // 2, free_mb // 1024)))
+        home = f"sys/devices/system/node/node{number}"
+        self.write(f"{home}/meminfo", f"Node {number} MemTotal: {free_mb * 2048} kB\nNode {number} MemFree: {free_mb * 512} kB\n"
+                   f"Node {number} Active(file): {free_mb * 256} kB\nNode {number} Inactive(file): {free_mb * 256} kB\n")
+        nodes = self.kernel.setdefault("nodes", {})
+        nodes[str(number)] = {"free_mb": free_mb, "obtainable": {str(size): largest[size] for size in sizes}}
+        for size in sizes:
+            for place in (home, "sys/kernel/mm"):
+                for count in ("nr_hugepages", "free_hugepages"):
+                    self.write(f"{place}/hugepages/hugepages-{size}kB/{count}", "0\n")
+        available = sum(node["free_mb"] for node in nodes.values())
+        self.write("proc/meminfo", f"MemTotal: {available * 2048} kB\nMemAvailable: {available * 1024} kB\n")
+        pieces = "".join(f"Node {one}, zone   Normal      9      8      7      6      5      4      3      2      1      4      3\n"
+                         for one in sorted(nodes))
+        self.write("proc/buddyinfo", pieces)
+
+    def pages(self, number=None, size=2048):
+        """(reserved, free) of a node, or of all."""
+        home = "sys/kernel/mm" if number is None else f"sys/devices/system/node/node{number}"
+        pool = f"{home}/hugepages/hugepages-{size}kB"
+        return int(self.read(f"{pool}/nr_hugepages")), int(self.read(f"{pool}/free_hugepages"))
+
+    def use_pages(self, number, count, size=2048):
+        """A process takes so many free pages of a node."""
+        for home in (f"sys/devices/system/node/node{number}", "sys/kernel/mm"):
+            path = f"{home}/hugepages/hugepages-{size}kB/free_hugepages"
+            self.write(path, f"{int(self.read(path)) - count}\n")
 
     def driver(self, address):
         link = self.root / f"sys/bus/pci/devices/{address}/driver"

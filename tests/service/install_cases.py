@@ -22,6 +22,7 @@ REQUIRED = (
     "/usr/lib/tmpfiles.d/penstock.conf",
     "/usr/lib/udev/rules.d/60-penstock-vfio.rules",
     "/usr/sbin/penstock-bind", "/usr/sbin/penstock-unbind", "/usr/sbin/penstock-nics", "/usr/sbin/penstock-hugepages",
+    "/usr/sbin/penstock-hugepages-verify",
     f"{DOC}/LICENSE", f"{DOC}/CHANGELOG.md", f"{DOC}/SECURITY.md",
 )
 # Whole folders of the checkout: whatever is added there must be listed in its meson.build.
@@ -81,7 +82,7 @@ def runs(stage):
         require(done.returncode == 0 and re.match(r"penstock\S* \d+\.\d+\.\d+", done.stdout),
                 f"{program} --version: status {done.returncode}: {done.stdout}{done.stderr}")
         told.append(done.stdout.split("\n")[0])
-    for link in ("penstock-bind", "penstock-unbind", "penstock-nics", "penstock-hugepages"):
+    for link in ("penstock-bind", "penstock-unbind", "penstock-nics", "penstock-hugepages", "penstock-hugepages-verify"):
         done = subprocess.run([stage.folder / "usr/sbin" / link, "--help"], capture_output=True, text=True, timeout=60, check=False)
         require(done.returncode == 0 and "Usage:" in done.stdout, f"{link} --help: {done.stdout}{done.stderr}")
     return ", ".join(told)

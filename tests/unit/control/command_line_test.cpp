@@ -53,6 +53,7 @@ TEST_CASE("the four that only tell something stand on either side of -- or witho
   CHECK(parsed({"-l", "0", "--check-config", "a.toml", "--no-pci"}).eal_words == Words{"-l", "0", "--no-pci"});
   CHECK(parsed({"--capacity", "a.toml"}).action == Action::capacity);
   CHECK(parsed({"-n", "4", "--", "--capacity=a.toml"}).action == Action::capacity);
+  CHECK(parsed({"-l", "0-3", "--capacity", "a.toml"}).eal_words == Words{"-l", "0-3"});
   CHECK(parsed({"--version"}).action == Action::version);
   CHECK(parsed({"--", "--version"}).action == Action::version);
   CHECK(parsed({"-h"}).action == Action::help);

@@ -211,3 +211,13 @@ TEST_CASE("the text shows every term and the sum", "[capacity]") {
   CHECK(text.find("for 2 workers\n") != std::string::npos);
   CHECK(capacity_of(planned(small_node()), {}).text(small_node()).find("for 1 worker\n") != std::string::npos);
 }
+
+TEST_CASE("what the engine does not know of is added for each worker", "[capacity]") {
+  const NodeConfig node = planned(small_node(2));
+  Capacity sum_of = capacity_of(node, {});
+  const Capacity before = sum_of;
+  sum_of.add_memory("messages that a service holds", 3 << 20, node.workers);
+  CHECK(sum_of.worker_bytes == before.worker_bytes + (3 << 20));
+  CHECK(sum_of.node_bytes == before.node_bytes + (6 << 20));
+  CHECK(sum_of.text(node).find("messages that a service holds") != std::string::npos);
+}
