@@ -17,6 +17,8 @@ bool is_partial(const Fault& fault) {
   return fault.kind == Fault::Kind::refused || fault.kind == Fault::Kind::unknown || fault.kind == Fault::Kind::strange;
 }
 
+bool is_busy(const Fault& fault) { return fault.kind == Fault::Kind::refused && fault.sentence.starts_with("busy"); }
+
 class Taking {
  public:
   Taking(const Ask& ask, const Wish& wish) : ask_(ask), wish_(wish) {}
@@ -43,6 +45,10 @@ class Taking {
   // Nothing when this part is missing; fault_ is set when all the rest would be.
   std::optional<Reply> try_ask(const std::string& command) {
     auto reply = ask_(command);
+    // A worker whose core was taken away for a moment may be asked again.
+    busy_ = !reply && is_busy(reply.error());
+    if (busy_) reply = ask_(command);
+    busy_ = !reply && is_busy(reply.error());
     if (reply) return std::move(*reply);
     unknown_ = reply.error().kind == Fault::Kind::unknown;
     if (!is_partial(reply.error())) fault_ = reply.error();
@@ -113,6 +119,7 @@ class Taking {
       if (!reply || reply->numbers.of("ready") == 0) {
         survey.ready = false;
         if (!reply && unknown_) survey.known = false;
+        if (!reply && busy_) survey.busy = true;
         continue;
       }
       survey.looked_at += reply->numbers.of("looked_at");
@@ -150,6 +157,7 @@ class Taking {
   const Wish& wish_;
   Sample sample_;
   std::uint64_t workers_ = 0;
+  bool busy_ = false;     // the last command found its worker busy
   bool unknown_ = false;  // … is what penstock said of the last command that it did not answer
   std::optional<Fault> fault_;
 };

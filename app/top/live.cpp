@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "top/screen.hpp"
 #include "top/source.hpp"
@@ -59,11 +60,12 @@ class Live {
     if (!sample) {
       note_ = fmt::format("{}; trying again every {} ms", sample.error().sentence, view_.interval.count());
       before_.reset();
+      last_regular_.reset();
       return;
     }
     note_.clear();
-    // Rates of a sample out of turn go back to the same one as before, so that no rate is of a few milliseconds.
-    if (regular) before_ = std::move(now_);
+    // Rates go back to a sample that came in its turn, at least an interval ago: none is of a few milliseconds.
+    if (regular) before_ = std::exchange(last_regular_, *sample);
     if (before_ && before_->process_id != sample->process_id) before_.reset();
     now_ = std::move(*sample);
   }
@@ -108,6 +110,7 @@ class Live {
     source_.emplace(instances_[instance]);  // gives the place at the other one back
     now_.reset();
     before_.reset();
+    last_regular_.reset();
     note_.clear();
     view_.detail.reset();
     next_ = steady_clock::now();
@@ -120,7 +123,8 @@ class Live {
   std::size_t instance_ = 0;
   std::optional<Source> source_;
   std::optional<Sample> now_;
-  std::optional<Sample> before_;
+  std::optional<Sample> before_;        // what rates are taken from
+  std::optional<Sample> last_regular_;  // the last one that came in its turn
   std::string note_;
   Wish asked_;
   steady_clock::time_point next_;

@@ -37,6 +37,7 @@ struct SessionSample {
 // How the workers found the sessions at the top.
 struct Survey {
   bool known = true;            // this penstock has sessions at the top to tell of
+  bool busy = false;            // a worker did not answer in time
   bool ready = false;           // all workers have looked at their sessions once
   std::uint64_t looked_at = 0;  // sessions, all workers together
   std::uint64_t took_us = 0;    // the longest round of a worker

@@ -50,12 +50,12 @@ class Composer {
       title += fmt::format(" {}", printable(scene_.instances[scene_.instance].name));
       if (scene_.instances.size() > 1) title += fmt::format(" ({}/{})", scene_.instance + 1, scene_.instances.size());
     }
-    if (view_.paused) title += " PAUSED";
+    title +=
+        fmt::format(" every {}s{}", static_cast<double>(view_.interval.count()) / 1000, view_.paused ? " PAUSED" : "");
     if (scene_.now != nullptr) {
       title += fmt::format("  sessions {}/{}", count_text(scene_.now->sessions), count_text(scene_.now->sessions_max));
       title += fmt::format("  penstock {} pid {}", scene_.now->version, scene_.now->process_id);
     }
-    title += fmt::format("  every {}", time_text(static_cast<std::uint64_t>(view_.interval.count()) * 1000));
     add(std::move(title), Style::title);
   }
 

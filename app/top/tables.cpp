@@ -154,6 +154,7 @@ Table listener_counters(const Rates& rates, std::size_t listener) {
 
 std::string_view survey_text(const Survey& survey) {
   if (!survey.known) return "this penstock is too old to tell of its sessions at the top";
+  if (survey.busy) return "a worker did not answer in time";
   return survey.ready ? "no sessions" : "the workers look at their sessions: a moment";
 }
 

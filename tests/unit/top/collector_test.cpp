@@ -97,6 +97,24 @@ TEST_CASE("one part that is missing costs only itself") {
   CHECK_FALSE(sample.survey.ready);
 }
 
+TEST_CASE("a worker that is busy is asked once more") {
+  Told told;
+  int busy = 1;
+  const Ask whole = told.ask();
+  const Ask sometimes = [&](std::string_view command) -> std::expected<Reply, Fault> {
+    if (command == "/penstock/top,1,rate" && busy-- > 0)
+      return std::unexpected(Fault{Fault::Kind::refused, "busy: the worker did not answer in time"});
+    return whole(command);
+  };
+  const Wish wish{.sessions = By::rate};
+  CHECK(collect(sometimes, wish)->survey.ready);
+  busy = 2;
+  const auto sample = collect(sometimes, wish);
+  CHECK_FALSE(sample->survey.ready);
+  CHECK(sample->survey.busy);
+  CHECK(sample->sessions_top.size() == 2);
+}
+
 TEST_CASE("without its description it is no penstock") {
   Told told;
   told.answers.erase("/penstock/info");

@@ -48,7 +48,7 @@ TEST_CASE("the title names what is looked at, the pages stand below it") {
   Looking looking;
   const std::string text = looking.text();
   holds(text, "penstock-top edge1 (1/2)");
-  holds(text, "sessions 30/2048");
+  holds(text, "every 1s  sessions 30/2048");
   holds(text, "[1 Workers] 2 Listeners  3 Sessions  4 Drops  5 Histograms  6 Instances  ?:help");
   holds(text, "rx 3.00k/s 2.00Mbit/s");
   CHECK(text.find("PAUSED") == std::string::npos);

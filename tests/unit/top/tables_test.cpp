@@ -113,6 +113,7 @@ TEST_CASE("sessions, with peers only where they are told") {
 TEST_CASE("why there are no sessions") {
   CHECK(survey_text({.ready = true}) == "no sessions");
   CHECK(survey_text({.ready = false}).find("a moment") != std::string_view::npos);
+  CHECK(survey_text({.busy = true}).find("in time") != std::string_view::npos);
   Told told;
   told.answers.erase("/penstock/top,0,rate");
   const Sample now = told.sample({.sessions = By::rate});
