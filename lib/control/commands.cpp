@@ -80,11 +80,17 @@ Commands::Outcome Commands::dispatch(std::string_view command, const Parameters&
     std::size_t parameters_max;
   };
   static constexpr std::array rows = {
-      Row{"/penstock/info", &Commands::info, 0, 0},       Row{"/penstock/workers", &Commands::workers, 0, 0},
-      Row{"/penstock/worker", &Commands::worker, 1, 1},   Row{"/penstock/memory", &Commands::memory, 1, 1},
-      Row{"/penstock/port", &Commands::port, 1, 1},       Row{"/penstock/listener", &Commands::listener, 1, 1},
-      Row{"/penstock/drops", &Commands::drops, 0, 0},     Row{"/penstock/sessions", &Commands::sessions, 2, 3},
-      Row{"/penstock/session", &Commands::session, 1, 2}, Row{"/penstock/histogram", &Commands::histogram, 2, 2},
+      Row{"/penstock/info", &Commands::info, 0, 0},
+      Row{"/penstock/workers", &Commands::workers, 0, 0},
+      Row{"/penstock/worker", &Commands::worker, 1, 1},
+      Row{"/penstock/memory", &Commands::memory, 1, 1},
+      Row{"/penstock/port", &Commands::port, 1, 1},
+      Row{"/penstock/listener", &Commands::listener, 1, 1},
+      Row{"/penstock/drops", &Commands::drops, 0, 0},
+      Row{"/penstock/sessions", &Commands::sessions, 2, 3},
+      Row{"/penstock/top", &Commands::top, 2, 3},
+      Row{"/penstock/session", &Commands::session, 1, 2},
+      Row{"/penstock/histogram", &Commands::histogram, 2, 2},
   };
   static_assert(rows.size() == command_names.size());
   const auto row = std::ranges::find(rows, command, &Row::name);
@@ -147,6 +153,19 @@ Commands::Outcome Commands::sessions(const Parameters& parameters) {
   const std::optional<Answer> answer = inquiries_[*worker].ask(Command::Kind::sessions, *cursor, wait_);
   if (!answer) return fail(std::string(busy));
   return report_sessions(*answer, *addresses);
+}
+
+Commands::Outcome Commands::top(const Parameters& parameters) {
+  const auto worker = number("worker", parameters[0], workers_.size());
+  if (!worker) return fail(worker.error());
+  const auto order = std::ranges::find(top_by_names, parameters[1]);
+  if (order == top_by_names.end()) return fail("no such order, see /help");
+  const auto addresses = addresses_at(parameters, 2);
+  if (!addresses) return fail(addresses.error());
+  const auto by = static_cast<std::uint64_t>(order - top_by_names.begin());
+  const std::optional<Answer> answer = inquiries_[*worker].ask(Command::Kind::top, by, wait_);
+  if (!answer) return fail(std::string(busy));
+  return report_top(*answer, *addresses);
 }
 
 Commands::Outcome Commands::session(const Parameters& parameters) {

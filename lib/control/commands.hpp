@@ -44,6 +44,8 @@ inline constexpr std::array command_names = {
     CommandName{"/penstock/listener", "Counters of a listener, all workers together. Parameter: listener"},
     CommandName{"/penstock/drops", "Dropped frames and datagrams by reason, all workers together. No parameters"},
     CommandName{"/penstock/sessions", "A page of sessions. Parameters: worker,cursor[,addresses]; begin with cursor 0"},
+    CommandName{"/penstock/top",
+                "Sessions at the top. Parameters: worker,order[,addresses]; rate, rtt, retransmission"},
     CommandName{"/penstock/session", "One session. Parameters: id[,addresses]"},
     CommandName{"/penstock/histogram",
                 "A worker's histogram. Parameters: worker,name; rtt_us, burst_packets, turn_gap_us"},
@@ -72,6 +74,7 @@ class Commands {
   Outcome listener(const Parameters& parameters);
   Outcome drops(const Parameters& parameters);
   Outcome sessions(const Parameters& parameters);
+  Outcome top(const Parameters& parameters);
   Outcome session(const Parameters& parameters);
   Outcome histogram(const Parameters& parameters);
   // Reads one worker's snapshot into snapshots_, or all of them.

@@ -75,7 +75,7 @@ constexpr std::array machine_fields = {
 // A counter that is added to the engine must be added here, too.
 static_assert(sizeof(WorkerStats) == worker_fields.size() * sizeof(std::uint64_t));
 static_assert(sizeof(MachineStats) == machine_fields.size() * sizeof(std::uint64_t));
-static_assert(sizeof(LevelStats) == 13 * sizeof(std::uint64_t));
+static_assert(sizeof(LevelStats) == 16 * sizeof(std::uint64_t));
 
 void add_levels(Reply& reply, const LevelStats& levels) {
   static constexpr std::array classes = {128, 512, 2'176};  // bytes
@@ -90,6 +90,9 @@ void add_levels(Reply& reply, const LevelStats& levels) {
   reply.integer("chunks_free", levels.chunks_free);
   reply.integer("chunks_total", levels.chunks_total);
   reply.integer("neighbor_frames_waiting", levels.neighbor_frames_waiting);
+  reply.integer("sessions_waiting", levels.sessions_waiting);
+  reply.integer("tx_frames_waiting", levels.tx_frames_waiting);
+  reply.integer("handed_in_waiting", levels.handed_in_waiting);
 }
 
 std::uint64_t not_negative(std::int64_t value) { return value < 0 ? 0 : static_cast<std::uint64_t>(value); }
@@ -122,6 +125,8 @@ constexpr std::array session_fields = {
     SessionField{"held", [](const SessionReport& s) -> std::uint64_t { return s.held; }},
     SessionField{"peer_window", [](const SessionReport& s) -> std::uint64_t { return s.peer_window; }},
     SessionField{"retransmitted", [](const SessionReport& s) -> std::uint64_t { return s.retransmitted; }},
+    SessionField{"segments_sent", [](const SessionReport& s) -> std::uint64_t { return s.segments_sent; }},
+    SessionField{"segments_received", [](const SessionReport& s) -> std::uint64_t { return s.segments_received; }},
 };
 
 // The n-th of `groups` runs of buckets that together are a histogram: its largest value, and how many fell into it.
@@ -141,6 +146,32 @@ Buckets fold(const Histogram& histogram, std::uint32_t stride) {
     buckets.count.push_back(count);
   }
   return buckets;
+}
+
+std::span<const SessionReport> page_of(const Answer& answer) {
+  PENSTOCK_ASSERT(answer.count <= Answer::sessions_per_page);
+  return std::span(answer.sessions).first(answer.count);
+}
+
+void add_column(Reply& reply, const Answer& answer, const SessionField& field) {
+  std::vector<std::uint64_t> column;
+  for (const SessionReport& session : page_of(answer)) column.push_back(field.value(session));
+  reply.integers(field.name, column);
+}
+
+// What a page tells of its sessions. Every field would not fit; the rest is told by /penstock/session.
+void add_page(Reply& reply, const Answer& answer, Addresses addresses) {
+  static constexpr std::array columns = {
+      std::string_view("id"),      std::string_view("conv"),      std::string_view("listener"),
+      std::string_view("proven"),  std::string_view("age_us"),    std::string_view("silent_us"),
+      std::string_view("srtt_us"), std::string_view("in_flight"), std::string_view("retransmitted")};
+  for (const SessionField& field : session_fields) {
+    if (std::ranges::find(columns, field.name) != columns.end()) add_column(reply, answer, field);
+  }
+  if (addresses == Addresses::hidden) return;
+  std::vector<std::string> remotes;
+  for (const SessionReport& session : page_of(answer)) remotes.push_back(net::to_string(session.remote));
+  reply.texts("remote", remotes);
 }
 
 // The busiest worker's percent less the idlest one's. A difference and not a ratio, which among workers that hardly do
@@ -307,28 +338,26 @@ Reply report_histogram(const Histogram& histogram) {
 }
 
 Reply report_sessions(const Answer& answer, Addresses addresses) {
-  PENSTOCK_ASSERT(answer.count <= Answer::sessions_per_page);
-  const std::span page(answer.sessions.data(), answer.count);
   Reply reply;
   reply.integer("count", answer.count);
   reply.integer("more", answer.more);
   reply.integer("next_cursor", answer.next_cursor);
-  // A page of every field would not fit; the rest is told by /penstock/session.
-  static constexpr std::array columns = {
-      std::string_view("id"),      std::string_view("conv"),      std::string_view("listener"),
-      std::string_view("proven"),  std::string_view("age_us"),    std::string_view("silent_us"),
-      std::string_view("srtt_us"), std::string_view("in_flight"), std::string_view("retransmitted")};
-  for (const SessionField& field : session_fields) {
-    if (std::ranges::find(columns, field.name) == columns.end()) continue;
-    std::vector<std::uint64_t> column;
-    for (const SessionReport& session : page) column.push_back(field.value(session));
-    reply.integers(field.name, column);
-  }
-  if (addresses == Addresses::shown) {
-    std::vector<std::string> remotes;
-    for (const SessionReport& session : page) remotes.push_back(net::to_string(session.remote));
-    reply.texts("remote", remotes);
-  }
+  add_page(reply, answer, addresses);
+  return reply;
+}
+
+Reply report_top(const Answer& answer, Addresses addresses) {
+  Reply reply;
+  reply.integer("ready", answer.survey.ready);
+  reply.integer("looked_at", answer.survey.looked_at);
+  reply.integer("took_us", not_negative(answer.survey.took_us));
+  reply.integer("ended_us", not_negative(answer.survey.ended_us));
+  reply.integer("count", answer.count);
+  add_column(reply, answer,
+             {"segments_per_s", [](const SessionReport& s) -> std::uint64_t { return s.segments_per_s; }});
+  add_column(reply, answer,
+             {"retransmitted_per_s", [](const SessionReport& s) -> std::uint64_t { return s.retransmitted_per_s; }});
+  add_page(reply, answer, addresses);
   return reply;
 }
 

@@ -65,6 +65,8 @@ Reply report_listener(std::string_view name, std::uint32_t index, std::span<cons
 Reply report_histogram(const Histogram& histogram);
 // A page of sessions as columns: the n-th element of each array belongs to the n-th session.
 Reply report_sessions(const Answer& answer, Addresses addresses);
+// The sessions at the top, and how the survey came by them.
+Reply report_top(const Answer& answer, Addresses addresses);
 Reply report_session(const SessionReport& session, Addresses addresses);
 
 }  // namespace penstock::control

@@ -78,6 +78,8 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
   memory("flow table", sessions, FlowTable::cost(node.sessions_max) / sessions);
   memory("timer wheel", 1, TimerWheel::cost(node.sessions_max));
   memory("list of sessions to visit", sessions, sizeof(std::uint32_t));
+  memory("sessions that a survey compares", std::min(node.sessions_max, Survey::window_max),
+         Survey::cost(node.sessions_max) / std::min(node.sessions_max, Survey::window_max));
   memory("prefix quotas", 1, PrefixQuota::cost(World::quota_places(node)));
   memory("closed conversations in quarantine", 1, Quarantine::cost(World::quarantine_places(node)));
   for (int i = 0; i < 3; ++i) {

@@ -30,7 +30,9 @@ SessionReport report_of(World& world, SessionId id, Instant now) {
           .unsent = stats.unsent,
           .held = stats.undelivered,
           .peer_window = stats.peer_window,
-          .retransmitted = stats.retransmissions};
+          .retransmitted = stats.retransmissions,
+          .segments_sent = stats.segments_sent,
+          .segments_received = stats.segments_received};
 }
 
 void answer_sessions(World& world, std::uint64_t cursor, Answer& answer, Instant now) {
@@ -40,6 +42,25 @@ void answer_sessions(World& world, std::uint64_t cursor, Answer& answer, Instant
   for (std::uint32_t i = 0; i < page.count; ++i) answer.sessions[answer.count++] = report_of(world, ids[i], now);
   answer.more = page.cursor == SessionRecords::none ? 0 : 1;
   answer.next_cursor = answer.more != 0 ? page.cursor : 0;
+}
+
+// Sessions that closed since the survey found them are left out.
+void answer_top(World& world, std::uint64_t by, Answer& answer, Instant now) {
+  static_assert(Survey::found_max <= Answer::sessions_per_page);
+  world.survey.ask(now);
+  const Survey::Result& result = world.survey.result();
+  if (!result.ready || by >= top_by_names.size()) return;
+  answer.survey = {.ready = 1,
+                   .looked_at = result.looked_at,
+                   .took_us = result.took.count_us(),
+                   .ended_us = (now - result.ended).count_us()};
+  for (const Survey::Found& found : result.of(static_cast<TopBy>(by))) {
+    if (world.sessions.find(found.id) == nullptr) continue;
+    SessionReport& report = answer.sessions[answer.count++];
+    report = report_of(world, found.id, now);
+    report.segments_per_s = found.segments_per_s;
+    report.retransmitted_per_s = found.retransmitted_per_s;
+  }
 }
 
 MachineStats machine_stats(const kcp::Counters& from) {
@@ -67,7 +88,13 @@ LevelStats level_stats(const World& world) {
                     .window_bytes_total = world.windows.capacity_bytes(),
                     .chunks_free = world.chunks.available(),
                     .chunks_total = world.chunks.capacity(),
-                    .neighbor_frames_waiting = world.stack.pending_frames()};
+                    .neighbor_frames_waiting = world.stack.pending_frames(),
+                    .sessions_waiting = world.dirty.count()};
+  for (const TxBatch& batch : world.batches) levels.tx_frames_waiting += batch.count();
+  for (std::uint32_t other = 0; other < world.config.workers; ++other) {
+    if (other != world.index)
+      levels.handed_in_waiting += world.parts.handoff->ring(other, world.index).read_available();
+  }
   for (std::uint32_t i = 0; i < 3; ++i) {
     levels.small_blocks_free[i] = world.small_blocks.pool(i).available();
     levels.small_blocks_total[i] = world.small_blocks.pool(i).capacity();
@@ -118,6 +145,7 @@ void serve_mail(World& world, Instant now) {
   answer.ticket = command.ticket;
   switch (command.kind) {
     case Command::Kind::sessions: answer_sessions(world, command.argument, answer, now); break;
+    case Command::Kind::top: answer_top(world, command.argument, answer, now); break;
     case Command::Kind::session: {
       const SessionId id = SessionId::from_raw(command.argument);
       if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);

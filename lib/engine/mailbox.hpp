@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/lockfree/spsc_queue.hpp>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "base/arena.hpp"
@@ -15,10 +16,16 @@
 
 namespace penstock {
 
+// What sessions at the top are ordered by.
+enum class TopBy : std::uint8_t { rate, rtt, retransmission };
+inline constexpr std::array top_by_names = {std::string_view("rate"), std::string_view("rtt"),
+                                            std::string_view("retransmission")};
+
 struct Command {
   enum class Kind : std::uint8_t {
     sessions,  // a page of sessions from slab index `argument` on
     session,   // the one session whose id is `argument`
+    top,       // the sessions that a survey found at the top by TopBy `argument`
   } kind = Kind::sessions;
   std::uint64_t ticket = 0;  // comes back in the answer, so that a late answer to an abandoned question is told apart
   std::uint64_t argument = 0;
@@ -43,6 +50,18 @@ struct SessionReport {
   std::uint32_t held = 0;       // segments received and not taken by the service
   std::uint32_t peer_window = 0;
   std::uint32_t retransmitted = 0;
+  std::uint32_t segments_sent = 0;      // for the first time; both modulo 2^32
+  std::uint32_t segments_received = 0;  // in order
+  std::uint32_t segments_per_s = 0;     // of a session at the top: both, as the survey found
+  std::uint32_t retransmitted_per_s = 0;
+};
+
+// How a survey came by the sessions at the top; all zero before its first round.
+struct SurveyReport {
+  std::uint64_t ready = 0;      // 1 from the first round on
+  std::uint64_t looked_at = 0;  // sessions
+  std::int64_t took_us = 0;     // the round
+  std::int64_t ended_us = 0;    // since its end
 };
 
 struct Answer {
@@ -51,6 +70,7 @@ struct Answer {
   std::uint32_t count = 0;  // reports filled
   std::uint32_t more = 0;   // 1 when the walk goes on at `next_cursor`
   std::uint64_t next_cursor = 0;
+  SurveyReport survey;  // of Command::Kind::top
   std::array<SessionReport, sessions_per_page> sessions{};
 };
 static_assert(std::is_trivially_copyable_v<Answer> && std::is_trivially_copyable_v<Command>);

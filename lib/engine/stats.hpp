@@ -100,6 +100,9 @@ struct LevelStats {
   std::uint64_t chunks_free = 0;
   std::uint64_t chunks_total = 0;
   std::uint64_t neighbor_frames_waiting = 0;
+  std::uint64_t sessions_waiting = 0;   // with something to send, for room
+  std::uint64_t tx_frames_waiting = 0;  // for a port, of all ports
+  std::uint64_t handed_in_waiting = 0;  // datagrams and news in the rings from other workers
 };
 
 struct StatsSnapshot {

@@ -52,6 +52,7 @@ void Worker::run_once(Instant asked_now) {
   world.worked = false;
 
   serve_mail(world, now);
+  world.survey.run(world.sessions, now);
   watch_links(world, now);
   take_from_ports(world, gap > stall_gap, now);
   take_from_workers(world, now);

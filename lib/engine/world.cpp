@@ -54,6 +54,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       sessions(given.arena, node.sessions_max, static_cast<std::uint8_t>(worker_index)),
       wheel(given.arena, sessions.all(), start),
       dirty(given.arena, sessions.all()),
+      survey(given.arena, node.sessions_max),
       link_was_up(given.arena.make<bool>(given.ports.size())),
       connection_context{dirty, chunks, start},
       last_snapshot(start) {
@@ -88,7 +89,8 @@ std::size_t World::arena_bytes(const NodeConfig& node) {
          PrefixQuota::cost(quota_places(node)) + ListenerTable::cost(node.listeners.size()) +
          Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
          SessionTable<kcp::Session>::cost(node.sessions_max) + TimerWheel::cost(node.sessions_max) +
-         DirtyList::cost(node.sessions_max) + Arena::cost<bool>(ports) + ports * ownership_cost_max();
+         DirtyList::cost(node.sessions_max) + Survey::cost(node.sessions_max) + Arena::cost<bool>(ports) +
+         ports * ownership_cost_max();
 }
 
 std::optional<SessionId> World::open_session(Listener& listener, const net::Path& path, std::uint32_t conv,

@@ -20,6 +20,7 @@
 #include "engine/node_config.hpp"
 #include "engine/overload.hpp"
 #include "engine/stats.hpp"
+#include "engine/survey.hpp"
 #include "engine/tx_batch.hpp"
 #include "engine/worker.hpp"
 #include "net/stack.hpp"
@@ -117,6 +118,7 @@ struct alignas(cache_line_bytes) World {
   TimerWheel wheel;
   std::vector<FlowOwnership> ownership;  // by port
   DirtyList dirty;
+  Survey survey;
   Burst burst;                              // kept between turns, so that no turn has to make one
   std::array<ConnectionEvent, 256> events;  // told to a service in one call; kept between turns as well
   std::vector<TxBatch> batches;             // by port

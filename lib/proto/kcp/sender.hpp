@@ -104,6 +104,8 @@ class Sender {
   bool blocked_by_peer() const { return peer_window_ == 0 && unsent() > 0; }
   std::uint32_t peer_window() const { return peer_window_; }
   Seq32 una() const { return una_; }
+  // The first sn that was never sent.
+  Seq32 next() const { return next_; }
   // A segment was sent dead_link times in vain.
   bool dead() const { return dead_; }
   // The last send() was refused for want of queue room …

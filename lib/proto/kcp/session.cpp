@@ -117,7 +117,9 @@ Stats Session::stats() const {
           .queued_bytes = sender_.queued_bytes(),
           .undelivered = receiver_.undelivered(),
           .receive_window = receiver_.window(env_->options),
-          .retransmissions = sender_.retransmissions()};
+          .retransmissions = sender_.retransmissions(),
+          .segments_sent = sender_.next().raw(),
+          .segments_received = receiver_.una().raw()};
 }
 
 void Session::release() {

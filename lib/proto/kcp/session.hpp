@@ -41,16 +41,26 @@ struct Stats {
   std::uint32_t srtt_us = 0;  // 0 before the first sample
   std::uint32_t rttvar_us = 0;
   std::uint32_t rto_us = 0;
-  std::uint32_t cwnd = 0;             // segments; Congestion::unbounded without a congestion window
-  std::uint32_t ssthresh = 0;         // segments
-  std::uint32_t snd_wnd = 0;          // segments
-  std::uint32_t peer_window = 0;      // segments the peer can take
-  std::uint32_t in_flight = 0;        // segments sent and not acknowledged by una
-  std::uint32_t unsent = 0;           // segments
-  std::uint32_t queued_bytes = 0;     // payload not acknowledged, sent or not
-  std::uint32_t undelivered = 0;      // segments in order that the service has not taken
-  std::uint32_t receive_window = 0;   // segments, as advertised
-  std::uint32_t retransmissions = 0;  // of this session, for either cause
+  std::uint32_t cwnd = 0;               // segments; Congestion::unbounded without a congestion window
+  std::uint32_t ssthresh = 0;           // segments
+  std::uint32_t snd_wnd = 0;            // segments
+  std::uint32_t peer_window = 0;        // segments the peer can take
+  std::uint32_t in_flight = 0;          // segments sent and not acknowledged by una
+  std::uint32_t unsent = 0;             // segments
+  std::uint32_t queued_bytes = 0;       // payload not acknowledged, sent or not
+  std::uint32_t undelivered = 0;        // segments in order that the service has not taken
+  std::uint32_t receive_window = 0;     // segments, as advertised
+  std::uint32_t retransmissions = 0;    // of this session, for either cause
+  std::uint32_t segments_sent = 0;      // for the first time; both modulo 2^32, as the sequence numbers they are
+  std::uint32_t segments_received = 0;  // in order
+};
+
+// The part of Stats that many sessions may be asked for in a row: it looks at nothing but the session itself.
+struct Traffic {
+  std::uint32_t segments_sent = 0;
+  std::uint32_t segments_received = 0;
+  std::uint32_t retransmissions = 0;
+  std::uint32_t srtt_us = 0;
 };
 
 class Session {
@@ -116,6 +126,12 @@ class Session {
   bool idle() const;
   std::uint32_t conv() const { return conv_; }
   Stats stats() const;
+  Traffic traffic() const {
+    return {.segments_sent = sender_.next().raw(),
+            .segments_received = receiver_.una().raw(),
+            .retransmissions = sender_.retransmissions(),
+            .srtt_us = rtt_.srtt_us()};
+  }
   const Environment& environment() const { return *env_; }
 
   // Gives all memory back; the session is closed afterwards, without an event.

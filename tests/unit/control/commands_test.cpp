@@ -59,7 +59,9 @@ struct Node {
         // Each worker has the one session with index 3.
         const SessionId id(3, 1, static_cast<std::uint8_t>(i));
         const bool found =
-            command.kind == Command::Kind::sessions ? command.argument <= 3 : command.argument == id.raw();
+            command.kind == Command::Kind::session ? command.argument == id.raw() : command.argument <= 3;
+        answer.survey.ready = command.kind == Command::Kind::top ? 1 : 0;
+        answer.survey.looked_at = command.argument;
         answer.count = found ? 1 : 0;
         answer.sessions[0].id = id.raw();
         answer.sessions[0].conv = 40 + i;
@@ -118,6 +120,13 @@ TEST_CASE("commands that ask a worker") {
   CHECK(page.find("remote") == nullptr);
   CHECK(node->ask("/penstock/sessions", "1,0,addresses").find("remote") != nullptr);
   CHECK(number(node->ask("/penstock/sessions", "0,4"), "count") == 0);
+  const Reply top = node->ask("/penstock/top", "1,retransmission");
+  CHECK(number(top, "ready") == 1);
+  CHECK(number(top, "looked_at") == 2);  // the order, as the worker was asked for it
+  CHECK(std::get<std::vector<std::uint64_t>>(*top.find("conv")) == std::vector<std::uint64_t>{41});
+  CHECK(top.find("remote") == nullptr);
+  CHECK(number(node->ask("/penstock/top", "0,rate"), "looked_at") == 0);
+  CHECK(node->ask("/penstock/top", "0,rtt,addresses").find("remote") != nullptr);
   const std::string id = std::to_string(SessionId(3, 1, 1).raw());
   CHECK(number(node->ask("/penstock/session", id), "conv") == 41);
   CHECK(node->ask("/penstock/session", id).find("remote") == nullptr);
@@ -147,6 +156,11 @@ TEST_CASE("parameters that are missing, too many, no numbers or out of range get
   CHECK(node->error("/penstock/sessions", "0,0,x") == "the last parameter is not ?addresses?");
   CHECK(node->error("/penstock/sessions", "0,0,addresses,") == "too many parameters, see /help");
   CHECK(node->error("/penstock/sessions", std::string(10'000, ',')) == "too many parameters, see /help");
+  CHECK(node->error("/penstock/top", "0") == "missing parameter, see /help");
+  CHECK(node->error("/penstock/top", "2,rate").starts_with("worker is out of range"));
+  CHECK(node->error("/penstock/top", "0,") == "no such order, see /help");
+  CHECK(node->error("/penstock/top", "0,rates") == "no such order, see /help");
+  CHECK(node->error("/penstock/top", "0,rate,x") == "the last parameter is not ?addresses?");
   CHECK(node->error("/penstock/session", "1,2") == "the last parameter is not ?addresses?");
   CHECK(node->error("/penstock/histogram", "0") == "missing parameter, see /help");
   CHECK(node->error("/penstock/histogram", "0,rtt") == "no such histogram, see /help");

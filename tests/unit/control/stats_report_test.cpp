@@ -210,6 +210,27 @@ TEST_CASE("sessions are told as columns, their addresses only when asked for") {
   CHECK(number(one, "conv") == 9);
 }
 
+TEST_CASE("sessions at the top are told with their rates and how they were found") {
+  Answer answer;
+  answer.count = 2;
+  answer.survey = {.ready = 1, .looked_at = 900, .took_us = 1'020'000, .ended_us = -1};
+  answer.sessions[0].segments_per_s = 70;
+  answer.sessions[1].retransmitted_per_s = 3;
+  answer.sessions[1].id = 12;
+  const Reply reply = report_top(answer, Addresses::hidden);
+  CHECK(number(reply, "ready") == 1);
+  CHECK(number(reply, "looked_at") == 900);
+  CHECK(number(reply, "took_us") == 1'020'000);
+  CHECK(number(reply, "ended_us") == 0);
+  CHECK(number(reply, "count") == 2);
+  CHECK(numbers(reply, "id") == std::vector<std::uint64_t>{0, 12});
+  CHECK(numbers(reply, "segments_per_s") == std::vector<std::uint64_t>{70, 0});
+  CHECK(numbers(reply, "retransmitted_per_s") == std::vector<std::uint64_t>{0, 3});
+  CHECK(reply.find("remote") == nullptr);
+  CHECK(report_top(answer, Addresses::shown).find("remote") != nullptr);
+  CHECK(number(report_top(Answer{}, Addresses::hidden), "ready") == 0);
+}
+
 TEST_CASE("the largest replies stay within the socket's limits") {
   // Reply asserts the limits; what is here makes each report as large as it can be.
   StatsSnapshot s;
@@ -232,11 +253,15 @@ TEST_CASE("the largest replies stay within the socket's limits") {
   session.remote = session.local = {*net::parse_ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65'535};
   session.id = huge;
   session.conv = session.srtt_us = session.in_flight = session.retransmitted = 0xffff'ffff;
+  session.segments_sent = session.segments_received = session.segments_per_s = session.retransmitted_per_s =
+      0xffff'ffff;
   session.age_us = session.silent_us = std::numeric_limits<std::int64_t>::max();
   Answer page;
   page.count = Answer::sessions_per_page;
   page.sessions.fill(session);
   CHECK(report_sessions(page, Addresses::shown).json_bytes() < Reply::json_bytes_max);
+  page.survey = {.ready = huge, .looked_at = huge, .took_us = session.age_us, .ended_us = session.age_us};
+  CHECK(report_top(page, Addresses::shown).json_bytes() < Reply::json_bytes_max);
   CHECK(report_session(session, Addresses::shown).json_bytes() < Reply::json_bytes_max);
 
   NodeInfo info;
