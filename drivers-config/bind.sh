@@ -160,7 +160,7 @@ take() {
     out=$("${command[@]}" 2>&1) || true
     if [[ $(driver_of "$address") != "$driver" ]]; then
         give_up "$address" "$before"
-        die "$address could not be bound to $driver, see dmesg; dpdk-devbind.py or driverctl said: ${out:-nothing}"
+        die "$address could not be bound to $driver, see dmesg; ${command[0]} said: ${out:-nothing}"
     fi
     say "$address is bound to $driver (was ${before:-without a driver}${names:+, interface $names})"
 }

@@ -39,6 +39,8 @@ refuse_lifeline_of() {
 # An interface that the kernel works with: enslaved, addressed or up.
 refuse_active() {
     local address=$1 name master flags virtual_functions
+    [[ -n $(interfaces_of "$address") || -z $(driver_of "$address") ]] || is_dpdk_driver "$(driver_of "$address")" ||
+        warn "$address has a driver but no interface here: if it is in another network namespace, that one loses it"
     while read -r name; do
         [[ -n $name ]] || continue
         master=$(link_name "$net_dir/$name/master")

@@ -216,3 +216,20 @@ def a_kill_in_the_middle_loses_nothing(machines):
     machine.kernel["faults"] = []
     expect_done(machine.run(UNBIND, "--all"), "with e1000e again, interface eth1")
     expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def a_failure_leaves_the_others_bound_and_noted(machines):
+    machine = one_nic(machines)
+    machine.add_nic(OTHER, "eth2")
+    machine.kernel["faults"] = [OTHER]
+    expect_refused(machine.run(BIND, "eth1", "eth2"), f"{OTHER} could not be bound", "dpdk-devbind.py said")
+    expect(machine.read("run/penstock/bindings") == f"{NIC} vfio-pci e1000e eth1 -\n", "the note is wrong")
+    expect_done(machine.run(UNBIND, "--all"), "interface eth1")
+
+
+@case
+def a_nic_of_another_namespace_is_told(machines):
+    machine = one_nic(machines)
+    machine.add_nic(OTHER, None)
+    expect_done(machine.run(BIND, OTHER), "another network namespace", "is bound to vfio-pci")

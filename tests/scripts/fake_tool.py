@@ -60,7 +60,7 @@ def attach(address, driver):
     """Whether the kernel lets a driver have a device."""
     override = (DEVICES / address / "driver_override").read_text().strip()
     natural = (ROOT / "fake/kernel_driver" / address).read_text()
-    if driver in FAULTS or not (DRIVERS / driver).is_dir():
+    if driver in FAULTS or (driver in DPDK and address in FAULTS) or not (DRIVERS / driver).is_dir():
         return False
     if override not in ("(null)", driver) or (override != driver and driver != natural):
         return False
