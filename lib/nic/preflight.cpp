@@ -109,19 +109,22 @@ Sentence device_fault(const Preflight& start, const std::string& address) {
   return named(*device) + holder + ": " + bind_command(*device);
 }
 
+std::string reserve_command(const Preflight& start) {
+  return "run hugepages-setup/reserve.sh --config " + start.config_file +
+         (start.workers == 1 ? "" : " --workers " + std::to_string(start.workers));
+}
+
 Sentence hugepage_fault(const Preflight& start) {
   if (!start.hugepages) return std::nullopt;
   const auto pools = hugepage_pools(start.tree);
   if (free_bytes(pools) < start.memory_bytes) {
     return "too few hugepages: " + in_mib(start.memory_bytes) + " are needed, " + in_mib(free_bytes(pools)) +
-           " are free (" + to_string(pools) + "): run hugepages-setup/reserve.sh --config " + start.config_file +
-           ", or start with --no-huge";
+           " are free (" + to_string(pools) + "): " + reserve_command(start) + ", or start with --no-huge";
   }
   if (start.in_memory) return std::nullopt;
   const auto mounts = hugepage_mounts(start.tree);
   if (mounts.empty()) {
-    return "no hugetlbfs is mounted: run hugepages-setup/reserve.sh --config " + start.config_file +
-           ", which mounts one, or start with --in-memory";
+    return "no hugetlbfs is mounted: " + reserve_command(start) + ", which mounts one, or start with --in-memory";
   }
   const auto writable = [&](const std::string& path) { return access((start.tree + path).c_str(), W_OK) == 0; };
   if (!start.huge_dir.empty()) {

@@ -21,7 +21,8 @@ struct Preflight {
   bool in_memory = false;          // --in-memory needs no mount
   std::string huge_dir = {};       // --huge-dir, below a mount; empty when EAL takes any mount
   std::uint64_t memory_bytes = 0;  // what the node will take at least
-  std::string config_file;         // for the words of the sentence
+  std::uint32_t workers = 1;       // as memory_bytes is reckoned; for the words of the sentence, as is the next
+  std::string config_file;
   bool is_root = true;
   std::uint64_t lockable_bytes = ~std::uint64_t{0};  // RLIMIT_MEMLOCK; vfio counts by it for all but root
   std::string tree;                                  // put before every path; for tests

@@ -30,7 +30,8 @@ nic::Preflight start_check(const control::Config& config, const std::vector<std:
     if (option.name == "--in-memory") start.in_memory = true;
     if (option.name == "--huge-dir") start.huge_dir = option.value;
   }
-  const Plan plan = plan_node(config, control::lcore_count_of(eal_words).value_or(1));
+  start.workers = control::lcore_count_of(eal_words).value_or(1);
+  const Plan plan = plan_node(config, start.workers);
   start.memory_bytes = capacity_of(plan.node, plan.buffers).node_bytes;
   start.config_file = config.file;
   start.is_root = geteuid() == 0;

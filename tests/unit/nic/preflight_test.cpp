@@ -154,6 +154,8 @@ TEST_CASE("preflight: too few hugepages are told with what is free and how to ge
   CHECK(f.fault() ==
         "too few hugepages: 100 MiB are needed, 98 MiB are free (2 MiB pages: 49 of 512 free): run "
         "hugepages-setup/reserve.sh --config edge.toml, or start with --no-huge");
+  f.start.workers = 4;
+  CHECK_THAT(f.fault(), Catch::Contains("reserve.sh --config edge.toml --workers 4, or start"));
   f.machine.set_hugepages(512, 50);
   CHECK(f.fault() == "");
   f.machine.set_hugepages(0, 0);
@@ -165,7 +167,8 @@ TEST_CASE("preflight: pages without a mount will do in memory only") {
   Fixture f;
   f.machine.add({.address = nic, .driver = "vfio-pci"});
   f.machine.write("/proc/mounts", "");
-  CHECK_THAT(f.fault(), Catch::Contains("no hugetlbfs is mounted"));
+  CHECK_THAT(f.fault(),
+             Catch::Contains("no hugetlbfs is mounted: run hugepages-setup/reserve.sh --config edge.toml, "));
   f.start.in_memory = true;
   CHECK(f.fault() == "");
 }

@@ -51,6 +51,7 @@ TEST_CASE("start_check: memory is that of as many workers as the words name") {
     return capacity_of(plan.node, plan.buffers).node_bytes;
   };
   CHECK(start_check(config, {"-l", "0-3"}).memory_bytes == of(4));
+  CHECK(start_check(config, {"-l", "0-3"}).workers == 4);
   CHECK(start_check(config, {}).memory_bytes == of(1));
   CHECK(of(4) > of(1));
 }
