@@ -123,6 +123,23 @@ service = "echo"
 """
 
 
+def reserving_unit(stage):
+    """penstock-hugepages.service adds its pages, and gives them back when it is stopped."""
+    before = int((POOL / "nr_hugepages").read_text())
+    with Booted(stage) as system:
+        system.write("/etc/default/penstock-hugepages", f"MEGABYTES={HUGEPAGES_MB}\n")
+        system.ctl("start", "penstock-hugepages")
+        try:
+            free = free_pages() * 2
+            found = system.run(["systemd-analyze", "verify", "penstock-hugepages.service"])
+        finally:
+            system.ctl("stop", "penstock-hugepages")
+        left = int((POOL / "nr_hugepages").read_text())
+        require(free >= HUGEPAGES_MB and left == before, f"{free} MB were free; {before} pages before it, {left} after")
+        require(found == "", f"systemd-analyze verify: {found}")
+        return f"{free} MB free while it was on, {left} pages after"
+
+
 def unit_with_client(stage):
     """The unit with the drop-in for ports of the kernel's serves a client, is killed, and serves again."""
     drop_in = (stage / "usr/share/doc/penstock/examples/service/kernel-nic.conf").read_text()
@@ -181,5 +198,6 @@ def cases(build, stage):
         "second-refused-shared": lambda: second_refused(build, ["--no-huge", "-m", "256"]),
         "second-refused-no-shconf": lambda: second_refused(build, ["--no-huge", "--no-shconf", "-m", "256"]),
         "systemd-hugepages": lambda: unit_with_hugepages(stage),
+        "systemd-reserves": lambda: reserving_unit(stage),
         "systemd-client": lambda: unit_with_client(stage),
     }
