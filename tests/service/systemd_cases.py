@@ -84,7 +84,9 @@ def refused_once(stage):
         system.wait_for(UNIT, "ActiveState", "failed")
         status, restarts = system.show(UNIT, "ExecMainStatus"), system.show(UNIT, "NRestarts")
         require((status, restarts) == ("2", "0"), f"status {status}, {restarts} restarts")
-        return system.said("edge1").splitlines()[-1]
+        told, said = system.show(UNIT, "StatusText"), system.said("edge1").splitlines()[-1]
+        require(said == f"penstock: {told}", f"its status is '{told}', it said: {said}")
+        return told
 
 
 def killed(stage):
