@@ -10,8 +10,8 @@
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan dpdk threads speed
-#                  badinput scripts syscalls service load interop qemu main
-#                  planted
+#                  badinput scripts syscalls service load interop telemetry
+#                  qemu main planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -20,7 +20,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop qemu main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop telemetry qemu main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -219,6 +219,11 @@ part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh
     step interop 1800 python3 tests/interop/run.py
+}
+part_telemetry() {
+    build_release || return 1
+    one_case telemetry 900 tests/interop/install_peer.sh
+    step telemetry 900 python3 tests/telemetry/run.py
 }
 part_qemu() {
     build_release || return 1

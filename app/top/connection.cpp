@@ -57,12 +57,11 @@ std::expected<Connection, Fault> Connection::open(const std::string& path, std::
   return connection;
 }
 
-// DPDK accepts an eleventh client and hangs up at once, so a connection that ends before its greeting found no place.
+// Whoever has no place left accepts and hangs up at once, so a connection that ends before its greeting found none.
 std::expected<void, Fault> Connection::greet() {
   const auto text = receive();
   if (!text && text.error().kind == Fault::Kind::hung_up)
-    return fault(Fault::Kind::full,
-                 fmt::format("all ten places at {} are taken: end a client that watches it (DPDK serves ten)", path_));
+    return fault(Fault::Kind::full, fmt::format("all places at {} are taken: end a client that watches it", path_));
   if (!text) return std::unexpected(text.error());
   const auto greeting = read_greeting(*text);
   if (!greeting) return std::unexpected(greeting.error());

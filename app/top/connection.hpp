@@ -1,7 +1,7 @@
 // Connection: one client's place at a telemetry socket of DPDK: a command out, a reply in, each a message.
 //
 // Waits are bounded. After any fault the connection is of no more use: a late answer would be taken for that of the next
-// command. DPDK has ten places and never sends a client away, so a Connection is kept no longer than it is needed.
+// command. A penstock's places are 64, those of another DPDK program ten, so a Connection is kept no longer than it is needed.
 // One thread.
 #pragma once
 

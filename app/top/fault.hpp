@@ -12,7 +12,7 @@ struct Fault {
     ended,       // the file is there and nobody listens, or the connection broke
     hung_up,     // the other end closed the connection
     permission,  // the socket may not be opened
-    full,        // DPDK serves ten clients at a time, and they are there
+    full,        // all places for clients are taken
     silent,      // no answer in time
     strange,     // an answer that no penstock gives
     refused,     // the answer is an error, told in a sentence

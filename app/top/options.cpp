@@ -131,7 +131,7 @@ at a time (n: the next one).
   --version                 the version
 
 Sockets are looked for below /var/run/dpdk, $RUNTIME_DIRECTORY/dpdk,
-$XDG_RUNTIME_DIR/dpdk and /tmp/dpdk. DPDK serves ten clients at a time;
+$XDG_RUNTIME_DIR/dpdk and /tmp/dpdk. A penstock serves 64 clients at a time;
 penstock-top takes one place at the penstock that it shows.
 
 Exit status: 0 left by a key or a signal, or every sample was taken; 1 there was

@@ -1,7 +1,10 @@
 #include "control/telemetry.hpp"
 
 #include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_lcore.h>
 #include <rte_telemetry.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <mutex>
@@ -64,6 +67,20 @@ int on_command(const char* command, const char* parameters, rte_tel_data* data) 
   return write(reply, data);
 }
 
+std::expected<void, std::string> register_commands() {
+  for (const CommandName& command : command_names) {
+    if (const int failed = rte_telemetry_register_cmd(command.name, on_command, command.help))
+      return std::unexpected(
+          fmt::format("telemetry: DPDK refused the command {}: {}", command.name, std::strerror(-failed)));
+  }
+  return {};
+}
+
+void* run_socket(void* socket) {
+  static_cast<StatsSocket*>(socket)->run();
+  return nullptr;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Telemetry>, std::string> Telemetry::start(NodeInfo info,
@@ -76,17 +93,40 @@ std::expected<std::unique_ptr<Telemetry>, std::string> Telemetry::start(NodeInfo
   }
   // What was registered before stays so; a second object in one process finds its commands there.
   static bool registered = false;
-  if (registered) return telemetry;
-  for (const CommandName& command : command_names) {
-    if (const int failed = rte_telemetry_register_cmd(command.name, on_command, command.help))
-      return std::unexpected(
-          fmt::format("telemetry: DPDK refused the command {}: {}", command.name, std::strerror(-failed)));
+  if (!registered) {
+    if (auto done = register_commands(); !done) return std::unexpected(done.error());
+    registered = true;
   }
-  registered = true;
+  if (auto done = telemetry->serve_socket(); !done) return std::unexpected(done.error());
   return telemetry;
 }
 
+std::expected<void, std::string> Telemetry::serve_socket() {
+  const std::string path = fmt::format("{}/dpdk_telemetry.v2", rte_eal_get_runtime_dir());
+  if (access(path.c_str(), F_OK) != 0) return {};
+  auto relay = TelemetryRelay::take_over(path);
+  if (!relay) return std::unexpected(relay.error());
+  relay_ = std::move(*relay);
+  auto socket = StatsSocket::open(path, relay_->greeting(),
+                                  [this](std::string_view command) { return relay_->exchange(command); }, {});
+  if (!socket) return std::unexpected(socket.error());
+  socket_ = std::move(*socket);
+  // A control thread of EAL's, which keeps off the workers' CPUs where there are others.
+  pthread_t thread{};
+  if (const int failed = rte_ctrl_thread_create(&thread, "penstock-stats", nullptr, run_socket, socket_.get())) {
+    return std::unexpected(fmt::format("telemetry: no thread for the socket: {}", std::strerror(-failed)));
+  }
+  thread_ = thread;
+  return {};
+}
+
 Telemetry::~Telemetry() {
+  if (thread_) {
+    socket_->stop();
+    pthread_join(*thread_, nullptr);
+  }
+  socket_.reset();
+  relay_.reset();
   const std::scoped_lock lock(serving_mutex);
   serving = nullptr;
 }

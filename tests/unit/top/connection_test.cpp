@@ -49,14 +49,14 @@ TEST_CASE("no socket, and a socket whose process ended") {
   CHECK(open_fault(path) == Fault::Kind::ended);
 }
 
-TEST_CASE("an eleventh client is hung up on before any greeting") {
+TEST_CASE("a client without a place is hung up on before any greeting") {
   const SocketFolder folder;
   const std::string path = folder.socket_of("full");
   const Server server(path, 1, [](int) {});
   const auto connection = Connection::open(path, long_wait);
   REQUIRE_FALSE(connection.has_value());
   CHECK(connection.error().kind == Fault::Kind::full);
-  CHECK(connection.error().sentence.find("ten places") != std::string::npos);
+  CHECK(connection.error().sentence.find("all places") != std::string::npos);
 }
 
 TEST_CASE("somebody else's socket") {
