@@ -95,18 +95,18 @@ std::expected<void, std::string> check_queues(const PortSettings& settings, cons
                                      " lcores, or the device more queues");
 }
 
-std::expected<void, std::string> check_mtu(const PortSettings& settings, const rte_eth_dev_info& info,
-                                           std::span<MbufPool* const> pools) {
+std::expected<void, std::string> check_mtu(const PortSettings& settings, const rte_eth_dev_info& info) {
   const std::uint32_t by_frame = info.max_rx_pktlen > RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN
                                      ? info.max_rx_pktlen - (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
                                      : 0;
   const std::uint32_t most = std::min<std::uint32_t>(info.max_mtu, by_frame);
-  const std::uint32_t least_mtu = std::max<std::uint32_t>(info.min_mtu, RTE_ETHER_MIN_MTU);
-  if (settings.mtu < least_mtu || settings.mtu > most) {
-    return refuse(settings.device, "takes an mtu of " + std::to_string(least_mtu) + " to " + std::to_string(most) +
-                                       ", not " + std::to_string(settings.mtu) +
-                                       ": set mtu of its [[port]] to one of these");
-  }
+  const std::uint32_t least = std::max<std::uint32_t>(info.min_mtu, RTE_ETHER_MIN_MTU);
+  if (settings.mtu >= least && settings.mtu <= most) return {};
+  return refuse(settings.device, "takes an mtu of " + std::to_string(least) + " to " + std::to_string(most) + ", not " +
+                                     std::to_string(settings.mtu) + ": set mtu of its [[port]] to one of these");
+}
+
+std::expected<void, std::string> check_buffers(const PortSettings& settings, std::span<MbufPool* const> pools) {
   const std::uint32_t least = settings.mtu + frame_overhead_bytes + mbuf_headroom_bytes;
   for (const MbufPool* pool : pools) {
     if (pool->block_bytes() < least) {
@@ -313,13 +313,21 @@ std::expected<PortLimits, std::string> port_limits(const PortSettings& settings)
   return limits;
 }
 
+std::expected<void, std::string> check_port(const PortSettings& settings, std::size_t queues) {
+  const auto device = find_device(settings.device);
+  if (!device) return Sentence(device.error());
+  if (auto done = check_queues(settings, device->info, queues); !done) return done;
+  return check_mtu(settings, device->info);
+}
+
 std::expected<StartedPort, std::string> start_port(const PortSettings& settings, std::span<MbufPool* const> pools) {
   PENSTOCK_ASSERT(!pools.empty());
   PENSTOCK_ASSERT(std::ranges::all_of(pools, [](const MbufPool* pool) { return pool != nullptr; }));
   const auto device = find_device(settings.device);
   if (!device) return Sentence(device.error());
   if (auto checked = check_queues(settings, device->info, pools.size()); !checked) return Sentence(checked.error());
-  if (auto checked = check_mtu(settings, device->info, pools); !checked) return Sentence(checked.error());
+  if (auto checked = check_mtu(settings, device->info); !checked) return Sentence(checked.error());
+  if (auto checked = check_buffers(settings, pools); !checked) return Sentence(checked.error());
   const auto queues = static_cast<std::uint16_t>(pools.size());
   auto rss = plan_rss(settings.device, device->info, queues, settings.rss_random);
   if (!rss) return Sentence(rss.error());

@@ -86,6 +86,9 @@ struct StartedPort {
 
 // The device's limits, or "there is no device X; present are …".
 std::expected<PortLimits, std::string> port_limits(const PortSettings& settings);
+// Whether the device is there and bears so many queue pairs and the MTU: what can be known before there are pools, so that who
+// asked for too much is told so, and not of memory first.
+std::expected<void, std::string> check_port(const PortSettings& settings, std::size_t queues);
 // Configures and starts the device with one queue pair per pool; on an error the device is left closed or as it was found.
 std::expected<StartedPort, std::string> start_port(const PortSettings& settings, std::span<MbufPool* const> pools);
 // Stops and closes it; mbufs in its rings return to their pools. Every worker must have left its queues.

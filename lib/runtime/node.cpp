@@ -95,6 +95,12 @@ std::expected<void, std::string> Node::start(const std::vector<std::string>& eal
   if (auto taken = take_prefix(eal_words); !taken) return taken;
   if (auto possible = nic::preflight(start_check(config_, eal_words)); !possible) return possible;
   if (auto done = start_eal(eal_words); !done) return done;
+  for (const control::PortConfig& port : config_.ports) {
+    nic::PortSettings asked;
+    asked.device = port.device;
+    asked.mtu = static_cast<std::uint16_t>(port.mtu);
+    if (auto possible = nic::check_port(asked, eal_->lcores().size()); !possible) return possible;
+  }
   if (auto done = make_seats(); !done) return done;
   if (auto done = open_ports(); !done) return done;
   if (auto done = wrap_ports(); !done) return done;

@@ -119,6 +119,26 @@ TEST_CASE("port_setup: an mtu that device or buffers do not bear is refused") {
   CHECK(fault(settings, Pools(1)) == "");
 }
 
+TEST_CASE("port_setup: what is wrong with a device is known before there are pools") {
+  Vdev device("net_null", "");
+  EthdevMock mock;
+  mock.info = [](rte_eth_dev_info& info) {
+    info.max_rx_queues = info.max_tx_queues = 2;
+    info.max_mtu = 1500;
+  };
+  PortSettings settings = settings_for(device.name());
+  const auto said = [&](std::size_t queues) {
+    const auto checked = check_port(settings, queues);
+    return checked ? "" : checked.error();
+  };
+  CHECK(said(2) == "");
+  CHECK_THAT(said(3), Catch::Contains(device.name()) && Catch::Contains("give -l at most 2 lcores"));
+  settings.mtu = 1501;
+  CHECK_THAT(said(1), Catch::Contains("mtu of 68 to 1500, not 1501: set mtu of its [[port]]"));
+  settings.device = "net_memif7";
+  CHECK_THAT(said(1), Catch::Contains("There is no port net_memif7"));
+}
+
 TEST_CASE("port_setup: a jumbo mtu in buffers for it") {
   Vdev device("net_null", "");
   PortSettings settings = settings_for(device.name());

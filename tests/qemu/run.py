@@ -49,15 +49,23 @@ class Case:
     iommu: bool = True
     wrong_steps: bool = False
     both_workers: bool = False  # sessions must land on both workers and stay there
+    bonded: bool = False        # active-backup over all cards, which end at one switch
+    pull: str = ""              # whose cable is pulled under way: "and back", or "for good"
     messages: int = 30
-    check: object = None        # (vm, case) -> sentence, while penstock serves
 
     def settings(self):
         # Worker lcores leave CPU 0 to the shell; DPDK names a port by its card.
-        return {"DRIVER": self.driver, "LCORES": "1" if self.workers == 1 else f"1-{self.workers}",
+        ports = [card.address for card in self.cards]
+        bond = "net_bonding0,mode=1," + ",".join(f"slave={address}" for address in ports)
+        return {"PORTS": "net_bonding0" if self.bonded else " ".join(ports), "VDEV": bond if self.bonded else "",
+                "DRIVER": self.driver, "LCORES": "1" if self.workers == 1 else f"1-{self.workers}",
                 "WORKERS": str(self.workers), "CHECKSUM": self.checksum, "POLL": self.poll,
                 "SAMPLES": "early late" if self.both_workers else "",
                 "WRONG_STEPS": "yes" if self.wrong_steps else ""}
+
+
+def two_cards(model):
+    return (Card(model, "cable0"), Card(model, "cable1", slot=0x11))
 
 
 def one_card(model, **more):
@@ -67,25 +75,44 @@ def one_card(model, **more):
 CASES = [
     # What a cloud or a hypervisor offers: two queues, RSS of the device's own, UDP checksums both ways.
     Case("virtio", one_card("virtio", queues=2), workers=2, checksum="trust_local", both_workers=True),
-    Case("e1000e-vfio", one_card("e1000e"), wrong_steps=True),
+    Case("e1000e-vfio", one_card("e1000e"), wrong_steps=True, pull="and back"),
 ]
 LONG_CASES = [
     Case("vmxnet3", one_card("vmxnet3")),
     Case("e1000", one_card("e1000")),
-    Case("e1000e-uio", one_card("e1000e"), driver="uio_pci_generic", iommu=False),
+    Case("e1000e-uio", one_card("e1000e", iommu=False), driver="uio_pci_generic", iommu=False),
+    Case("virtio-uio", one_card("virtio", iommu=False), driver="uio_pci_generic", iommu=False),
+    Case("two-ports", two_cards("e1000e")),
+    Case("bonding", two_cards("e1000e"), bonded=True, pull="for good", messages=100),
+    # Workers sleep until the card's interrupt comes through vfio.
+    Case("virtio-interrupts", one_card("virtio"), poll="adaptive", checksum="trust_local"),
+    Case("e1000e-interrupts", one_card("e1000e"), poll="adaptive"),
 ]
 
 
-class Half:
-    """Asks the guest for a sample when the client is half through."""
+class Midway:
+    """What happens once while the client runs: a sample is asked for, a cable pulled."""
 
-    def __init__(self, vm):
-        self.vm, self.told = vm, False
+    def __init__(self, vm, case):
+        self.vm, self.case, self.done = vm, case, False
 
     def __call__(self, progress):
-        if not self.told and 2 * progress["messages"] >= progress["messages_wanted"]:
-            self.told = True
+        # After the first messages, so that the sessions are there, and most are still to come.
+        if self.done or progress["messages"] == 0:
+            return
+        self.done = True
+        if self.case.both_workers:
             self.vm.tell("early")
+        if self.case.pull:
+            self.pull()
+
+    def pull(self):
+        card = self.case.cards[0]
+        self.vm.set_link(card, False)
+        if self.case.pull == "and back":
+            self.vm.wait_for_log(f"port {card.address}: link down")
+            self.vm.set_link(card, True)
+            self.vm.wait_for_log(f"port {card.address}: link up")
 
 
 def run_case(case, image):
@@ -95,7 +122,7 @@ def run_case(case, image):
     job.mkdir(parents=True)
     started = time.monotonic()
     with Lab() as lab:
-        add_cables(lab, case.cards)
+        add_cables(lab, case.cards, bridged=case.bonded)
         vm = Vm(lab, image, job, REPO, script="deploy.sh", cards=case.cards, cpus=case.workers + 1, iommu=case.iommu,
                 settings=case.settings())
         vm.start()
@@ -114,14 +141,16 @@ def run_case(case, image):
 
 
 def ask_clients(lab, vm, case):
-    half = Half(vm) if case.both_workers else None
-    result = run_client(lab, targets(PORT), on_tick=half, pin=False, log_name=f"qemu-{case.name}", sessions=SESSIONS,
+    midway = Midway(vm, case)
+    every = targets(PORT)
+    if len(case.cards) > 1 and not case.bonded:
+        every += [one.replace("77", "78") for one in every]
+    result = run_client(lab, every, on_tick=midway, pin=False, log_name=f"qemu-{case.name}", sessions=SESSIONS,
                         messages=case.messages, sizes=SIZES, run_ms=200000)
     require(result["ok"] and result["mismatches"] == 0,
             f"{result['finished']} of {SESSIONS} sessions, {result['messages']} of {result['messages_wanted']} messages, "
             f"{result['mismatches']} mismatches: {result['errors_said']}\n{vm.tail()}")
-    if half and not half.told:
-        vm.tell("early")
+    require(midway.done, "the client was through before anything could happen midway")
     return f"{SESSIONS} sessions, {result['messages']} messages, {result['bytes']} B"
 
 
@@ -147,12 +176,25 @@ def compare_samples(vm, job):
     return f"on workers {[len(one) for one in late]}, none steered wrong"
 
 
+def answer(text, command):
+    """The last answer to a command in the transcript."""
+    lines = [line for line in text.splitlines() if line.startswith(f'{{"{command}":')]
+    require(lines, f"the transcript has no answer to {command}")
+    return json.loads(lines[-1])[command]
+
+
 def check_answers(job, case):
     """dpdk-telemetry.py got its answers, and the start said what the port does."""
     text = (job / "transcript").read_text()
     require('{"/penstock/info":' in text and '{"/penstock/workers":' in text, "dpdk-telemetry.py had no answer")
-    for card in case.cards:
-        require(f"port {card.address}: driver net_" in text, f"the start does not tell of {card.address}")
+    for port in case.settings()["PORTS"].split():
+        require(f"port {port}: driver net_" in text, f"the start does not tell of {port}")
+    require("sessions" in text.partition("# penstock-top")[2], "penstock-top shows no sessions")
+    if case.pull == "and back":
+        require(answer(text, "/penstock/port")["link_changes"] >= 2, "/penstock/port does not count the link's changes")
+    if case.poll == "adaptive":
+        require("wakes nobody" not in text, "the card has no receive interrupts")
+        require(any(answer(text, "/penstock/workers")["sleeps"]), "no worker has slept")
     if case.both_workers:
         require("RSS yes" in text and "receive IPv4 no UDP yes" in text and "send IPv4 no UDP yes" in text,
                 "RSS or checksum offload is not in use")

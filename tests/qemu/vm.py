@@ -107,6 +107,12 @@ class Vm:
         """Waits until the guest's script has come to `signal name`."""
         self._wait(lambda: (self.job / f"guest.{name}").exists(), f"did not come to '{name}'")
 
+    def wait_for_log(self, sentence):
+        """Waits until penstock has said so since it serves."""
+        log = self.job / "penstock.log"
+        self._wait(lambda: sentence in log.read_text(errors="replace").rpartition("serving")[2],
+                   f"did not come to '{sentence}'")
+
     def tell(self, name):
         """Lets the guest's `wait_for_test name` go on."""
         (self.job / f"test.{name}").touch()

@@ -4,7 +4,8 @@
 # back. Each step is tried too early or wrongly first, where WRONG_STEPS says
 # so. The test outside drives the clients in between.
 #
-# Settings: CARDS DRIVER LCORES CHECKSUM POLL SAMPLES WRONG_STEPS
+# Settings: CARDS PORTS VDEV DRIVER LCORES WORKERS CHECKSUM POLL SAMPLES
+# WRONG_STEPS
 set -euo pipefail
 
 # shellcheck disable=SC2153  # a setting of the test
@@ -12,6 +13,7 @@ card=${CARDS%% *}
 config=/etc/penstock/edge.toml
 cards=()
 for one in $CARDS; do cards+=(-a "$one"); done
+[[ -z $VDEV ]] || cards+=("--vdev=$VDEV")
 start=(-l "$LCORES" "${cards[@]}" --in-memory --file-prefix=edge -- --config "$config")
 
 write_config() {
@@ -19,7 +21,7 @@ write_config() {
     mkdir -p /etc/penstock
     {
         printf '[limits]\nsessions_max = 1024\n\n[workers]\npoll = "%s"\n' "$POLL"
-        for one in ${PORTS:-$CARDS}; do
+        for one in $PORTS; do
             printf '\n[[port]]\ndevice = "%s"\naddresses = ["10.%d.0.2/24", "fd%d::2/64"]\nrx_checksum = "%s"\n' \
                 "$one" "$number" "$number" "$CHECKSUM"
             number=$((number + 1))
@@ -60,6 +62,7 @@ wrong_steps_before_start() {
 }
 
 wrong_steps_while_running() {
+    refused 2 'runs with the prefix "edge"' penstock "${start[@]}"
     refused 2 "is in use by another process" penstock -l 0 "${cards[@]}" --in-memory --file-prefix=other -- --config "$config"
 }
 
@@ -81,7 +84,8 @@ prepare() {
     local one
     for one in $CARDS; do step drivers-config/bind.sh ${DRIVER:+--driver "$DRIVER"} "$one"; done
     [[ -z $WRONG_STEPS ]] || wrong_steps_before_reserve
-    step hugepages-setup/reserve.sh --megabytes 256
+    step hugepages-setup/reserve.sh --config "$config" --workers "$WORKERS"
+    step hugepages-setup/verify.sh
     [[ -z $WRONG_STEPS ]] || wrong_steps_before_start
 }
 
@@ -94,7 +98,8 @@ serve() {
         sample "$name"
     done
     wait_for_test clients
-    ask edge /penstock/info /penstock/workers
+    ask edge /penstock/info /penstock/workers /penstock/port,0
+    step penstock-top --batch 1 -f edge
     signal asked
     stop_penstock
 }
