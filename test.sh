@@ -11,7 +11,7 @@
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan dpdk threads speed
 #                  badinput scripts syscalls service load interop telemetry
-#                  qemu main planted
+#                  top qemu main planted
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -20,7 +20,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop telemetry qemu main planted)
+parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -215,6 +215,7 @@ part_load() {
     [[ $long == no ]] || more=(--long)
     step load 3600 python3 tests/load/run.py "${more[@]}"
 }
+part_top() { build_release && step top 600 python3 tests/top/run.py; }
 part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh

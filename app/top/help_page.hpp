@@ -32,7 +32,7 @@ inline constexpr std::array<std::string_view, 42> help_lines = {
     "  rx/s, tx/s  frames a second; rxbit/s, txbit/s: bits of them",
     "  drop/s      frames and datagrams dropped, in and out; page 4 tells why",
     "  retr/s      segments sent again",
-    "  waiting     sessions with something to send that found no room",
+    "  wait        sessions with something to send that found no room",
     "  txq, inq    frames that wait for a port; datagrams from other workers",
     "  mem%, win%  buffers in use; memory of windows in use",
     "  hand/s      datagrams handed to the worker that owns their flow",

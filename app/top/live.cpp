@@ -18,6 +18,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds retry_max{1000};
+
 class Live {
  public:
   Live(Terminal& terminal, const Options& options, std::vector<Instance> instances, bool search)
@@ -58,7 +60,9 @@ class Live {
     asked_ = view_.wish();
     auto sample = source_->take(asked_);
     if (!sample) {
-      note_ = fmt::format("{}; trying again every {} ms", sample.error().sentence, view_.interval.count());
+      // Who waits for a penstock to come back does not want to wait for a long interval as well.
+      next_ = began + std::min(view_.interval, retry_max);
+      note_ = fmt::format("{}; trying again", sample.error().sentence);
       before_.reset();
       last_regular_.reset();
       return;

@@ -44,17 +44,24 @@ class Composer {
     frame_.lines.push_back({std::move(text), style});
   }
 
+  // What is of less use is left out where there is no room for all of it.
   void add_title() {
     std::string title = "penstock-top";
     if (scene_.instance < scene_.instances.size()) {
       title += fmt::format(" {}", printable(scene_.instances[scene_.instance].name));
       if (scene_.instances.size() > 1) title += fmt::format(" ({}/{})", scene_.instance + 1, scene_.instances.size());
     }
-    title +=
-        fmt::format(" every {}s{}", static_cast<double>(view_.interval.count()) / 1000, view_.paused ? " PAUSED" : "");
+    std::vector<std::string> parts;
+    if (view_.paused) parts.emplace_back("PAUSED");
+    parts.push_back(fmt::format("every {}s", static_cast<double>(view_.interval.count()) / 1000));
     if (scene_.now != nullptr) {
-      title += fmt::format("  sessions {}/{}", count_text(scene_.now->sessions), count_text(scene_.now->sessions_max));
-      title += fmt::format("  penstock {} pid {}", scene_.now->version, scene_.now->process_id);
+      const Sample& now = *scene_.now;
+      parts.push_back(fmt::format("sessions {}/{}", count_text(now.sessions), count_text(now.sessions_max)));
+      parts.push_back(fmt::format("pid {}", now.process_id));
+      parts.push_back(fmt::format("penstock {}", now.version));
+    }
+    for (const std::string& part : parts) {
+      if (title.size() + 2 + part.size() <= columns_) title += fmt::format("  {}", part);
     }
     add(std::move(title), Style::title);
   }
@@ -221,7 +228,8 @@ class Composer {
     Table table{.columns = {{"instance", 0, false, true}, {"socket", 0, false, true}}, .rows = {}};
     for (std::size_t i = 0; i < scene_.instances.size(); ++i) {
       const Instance& instance = scene_.instances[i];
-      table.rows.push_back({.id = i, .cells = {Cell(printable(instance.name)), Cell(printable(instance.path))}});
+      table.rows.push_back(
+          {.id = i, .cells = {{printable(instance.name), static_cast<double>(i)}, Cell(printable(instance.path))}});
     }
     return table;
   }

@@ -3,6 +3,15 @@
 namespace penstock::top {
 
 std::expected<Sample, Fault> Source::take(const Wish& wish) {
+  const bool kept = connection_.has_value();
+  auto sample = try_take(wish);
+  if (sample || !kept) return sample;
+  // Who asks seldom may have been sent away for another client: only a new connection tells whether penstock is there.
+  const bool closed = sample.error().kind == Fault::Kind::ended || sample.error().kind == Fault::Kind::hung_up;
+  return closed ? try_take(wish) : sample;
+}
+
+std::expected<Sample, Fault> Source::try_take(const Wish& wish) {
   if (!connection_) {
     auto opened = Connection::open(instance_.path, patience);
     if (!opened) return std::unexpected(opened.error());

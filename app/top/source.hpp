@@ -25,6 +25,8 @@ class Source {
   const Instance& instance() const { return instance_; }
 
  private:
+  std::expected<Sample, Fault> try_take(const Wish& wish);
+
   Instance instance_;
   std::optional<Connection> connection_;
 };

@@ -41,6 +41,15 @@ Cell value_cell(std::string_view name, std::uint64_t value) {
   return name.ends_with("_us") ? time_cell(value) : count_cell(value);
 }
 
+// … of a session: names are written out, and what has no bound is said to have none.
+Cell field_cell(std::string_view name, std::uint64_t value) {
+  constexpr std::uint64_t unbounded = 0xffff'ffff;
+  const auto order = static_cast<double>(value);
+  if (name == "id" || name == "conv") return {fmt::format("{}", value), order};
+  if (name == "cwnd" && value == unbounded) return {"none", order};
+  return value_cell(name, value);
+}
+
 Table counter_table() {
   return {.columns = {{.title = "counter", .rank = 0, .descends = false, .left = true},
                       {.title = "value", .rank = 0},
@@ -69,10 +78,10 @@ Table worker_table(const Rates& rates) {
                           {"sessions", 1},
                           {"drop/s", 1},
                           {"retr/s", 1},
-                          {"waiting", 3},
-                          {"txq", 4},
-                          {"inq", 4},
-                          {"mem%", 3},
+                          {"wait", 3},
+                          {"txq", 3},
+                          {"inq", 3},
+                          {"mem%", 4},
                           {"win%", 5},
                           {"hand/s", 5},
                           {"stalls", 6},
@@ -205,13 +214,11 @@ Table session_fields(const Rates& rates) {
   // What is a number but no count has no rate.
   static constexpr std::array counts = {"segments_sent", "segments_received", "retransmitted"};
   for (const auto& [name, value] : session.fields.all()) {
-    const bool plain = name == "id" || name == "conv";
     const auto rate = std::ranges::find(counts, name) == counts.end() ? std::nullopt : rates.session(name);
-    table.rows.push_back(
-        {.id = table.rows.size(),
-         .cells = {{name, static_cast<double>(table.rows.size())},
-                   plain ? Cell(fmt::format("{}", value), static_cast<double>(value)) : value_cell(name, value),
-                   {rate ? rate_text(rate) : "", rate.value_or(-1)}}});
+    table.rows.push_back({.id = table.rows.size(),
+                          .cells = {{name, static_cast<double>(table.rows.size())},
+                                    field_cell(name, value),
+                                    {rate ? rate_text(rate) : "", rate.value_or(-1)}}});
   }
   for (const auto& [name, value] : {std::pair("remote", session.remote), std::pair("local", session.local)}) {
     if (value.empty()) continue;

@@ -139,12 +139,16 @@ class Pair:
     def telemetry(self):
         return Telemetry(f"{self.name}-server")
 
-    def load(self, words, *, limit_s=60, to=(f"{SERVER_V4}:{PORT}", f"[{SERVER_V6}]:{PORT}")):
-        """Runs penstock-load to its end. Its log stays in build/load/client.log."""
+    def load_command(self, words, to=(f"{SERVER_V4}:{PORT}", f"[{SERVER_V6}]:{PORT}")):
+        """What runs penstock-load against the server, for those who start and end it themselves."""
         command = self._command("load/penstock-load", "client", cpus()[-1])
         for one in to:
             command += ["--to", one]
-        command += [*words, "--json"]
+        return [*command, *words, "--json"]
+
+    def load(self, words, *, limit_s=60, **more):
+        """Runs penstock-load to its end. Its log stays in build/load/client.log."""
+        command = self.load_command(words, **more)
         log_path = KEEP_DIR / "client.log"
         with open(log_path, "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

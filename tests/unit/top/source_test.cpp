@@ -43,6 +43,18 @@ TEST_CASE("samples come over one connection, and over a new one when it broke") 
   CHECK(source.take({}).has_value());
 }
 
+TEST_CASE("a client that was sent away for another one comes back within the same sample") {
+  const SocketFolder folder;
+  Told told;
+  Source source({"edge1", folder.socket_of("edge1")});
+  // The first is served for a sample and half of the next one.
+  int clients = 0;
+  const Server server(source.instance().path, 2, [&](int client) { serve(client, told, clients++ == 0 ? 9 : 6); });
+  CHECK(source.take({}).has_value());
+  CHECK(source.take({}).has_value());
+  CHECK(clients == 2);
+}
+
 TEST_CASE("other programs and what ended are no penstocks") {
   const SocketFolder folder;
   Told told;

@@ -49,7 +49,7 @@ TEST_CASE("workers") {
   CHECK(cell(table, 0, "retr/s") == "2.00");
   CHECK(cell(table, 0, "mem%") == "25");
   CHECK(cell(table, 0, "win%") == "25");
-  CHECK(cell(table, 0, "waiting") == "-");  // told by newer ones only
+  CHECK(cell(table, 0, "wait") == "-");  // told by newer ones only
   CHECK(table.rows[0].style == Style::normal);
   CHECK(table.rows[1].style == Style::alarm);  // overloaded
 }
@@ -126,6 +126,7 @@ TEST_CASE("one session, its counts with rates") {
   CHECK(cell(table, row_of(table, "id"), "value") == "4294967296");
   CHECK(cell(table, row_of(table, "segments_sent"), "per s") == "50.0");
   CHECK(cell(table, row_of(table, "srtt_us"), "value") == "90.0ms");
+  CHECK(cell(table, row_of(table, "cwnd"), "value") == "none");
   CHECK(cell(table, row_of(table, "srtt_us"), "per s").empty());
   CHECK(session_fields(Two().rates()).rows.empty());
 }
