@@ -72,6 +72,10 @@ class Screen:
     def lines(self):
         return self._tmux("capture-pane", "-p").rstrip("\n").split("\n")
 
+    def coloured_lines(self):
+        """With the escape sequences that make their attributes."""
+        return self._tmux("capture-pane", "-e", "-p").rstrip("\n").split("\n")
+
     def process_id(self):
         """Of the program in it."""
         shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
