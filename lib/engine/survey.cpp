@@ -1,6 +1,7 @@
 #include "engine/survey.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace penstock {
@@ -129,9 +130,10 @@ void Survey::rank(TopBy by, const Found& found) {
   std::uint32_t& count = building_.count[static_cast<std::size_t>(by)];
   if (count == found_max && found.key <= top[count - 1].key) return;
   if (count < found_max) ++count;
-  std::uint32_t place = count - 1;
-  for (; place > 0 && top[place - 1].key < found.key; --place) top[place] = top[place - 1];
-  top[place] = found;
+  const auto last = top.begin() + count - 1;
+  const auto place = std::ranges::upper_bound(top.begin(), last, found.key, std::greater(), &Found::key);
+  std::move_backward(place, last, last + 1);
+  *place = found;
 }
 
 void Survey::end_window(const Sessions& sessions, Instant now) {

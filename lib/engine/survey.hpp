@@ -32,7 +32,7 @@ class Survey {
   // Work is done in steps of so many units, one each interval; in turns that come late up to `steps_max` at once.
   static constexpr Duration interval = Duration::us(250);
   static constexpr std::uint32_t step_units = 64;
-  static constexpr std::uint32_t steps_max = 4;
+  static constexpr std::uint32_t steps_max = 8;
   // Looking at a session costs as much as passing by so many places.
   static constexpr std::uint32_t look_units = 4;
 

@@ -117,9 +117,43 @@ TEST_CASE("the busiest come first, with their rates", "[survey]") {
   CHECK(answer.sessions[1].segments_per_s >= 3);
   CHECK(answer.sessions[2].segments_per_s == 0);
   CHECK(answer.sessions[0].segments_received == 10);
+  // Of equal ones, those of lower places come first.
+  for (std::uint32_t i = 3; i < answer.count; ++i) CHECK(answer.sessions[i - 1].id < answer.sessions[i].id);
   std::set<std::uint64_t> ids;
   for (std::uint32_t i = 0; i < answer.count; ++i) ids.insert(answer.sessions[i].id);
   CHECK(ids.size() == answer.count);
+}
+
+TEST_CASE("of any rates the largest are kept, in their order", "[survey]") {
+  Rig rig(many(100));
+  std::vector<Peer> peers;
+  for (unsigned i = 0; i < 60; ++i) {
+    peers.emplace_back(rig, client_ip(i), i);
+    peers.back().send({1});
+  }
+  while (!rig.port.arriving[0].empty()) rig.turn();
+  ask(rig, TopBy::rate);
+  pass(rig, Duration::ms(100));
+  // Session i sends some segments between both looks: each number once, in an order of chance.
+  Rng rng(5);
+  std::vector<int> segments(peers.size());
+  for (std::size_t i = 0; i < segments.size(); ++i) segments[i] = static_cast<int>(i);
+  for (std::size_t i = segments.size(); i > 1; --i) std::swap(segments[i - 1], segments[rng.below(i)]);
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    for (int sent = 0; sent < segments[i]; ++sent) {
+      peers[i].send({1});
+      rig.turn(Duration::us(10));
+    }
+  }
+  pass(rig, Duration::ms(1000));
+  const Answer answer = ask(rig, TopBy::rate);
+  REQUIRE(answer.survey.looked_at == 60);
+  REQUIRE(answer.count == Survey::found_max);
+  for (std::uint32_t i = 0; i < answer.count; ++i) {
+    // The 28 of the fewest are left out. Nobody takes what came, so the window holds the most active ones back together.
+    CHECK(answer.sessions[i].segments_received >= 28);
+    if (i > 0) CHECK(answer.sessions[i - 1].segments_per_s >= answer.sessions[i].segments_per_s);
+  }
 }
 
 TEST_CASE("round trips and retransmissions have their own order", "[survey]") {
