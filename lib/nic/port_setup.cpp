@@ -247,6 +247,11 @@ void describe(const Device& device, const PortSettings& settings, const rte_eth_
   if (settings.checksum_offload && !report.tx_udp_checksum) {
     report.notes.emplace_back("The port makes no UDP checksums: software does.");
   }
+  if (std::string_view(device.info.driver_name) == "net_bonding") {
+    report.notes.emplace_back(
+        "A bonded port learns of its members' links by their interrupts; if a pulled cable changes nothing, start EAL with "
+        "--vfio-intr=legacy.");
+  }
   if (settings.link_payload && !report.links_payload) {
     report.notes.emplace_back("The port sends no frames of several parts: payload is copied behind its headers.");
   }

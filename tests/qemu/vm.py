@@ -133,7 +133,7 @@ class Vm:
             time.sleep(0.1)
 
     def set_link(self, card, up):
-        """Pulls a card's cable at both its ends, or puts it back."""
+        """Pulls a card's cable, or puts it back."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(30)
             monitor.connect(self.monitor)
@@ -146,7 +146,6 @@ class Vm:
                 while "return" not in (reply := json.loads(lines.readline())):
                     if "error" in reply:
                         raise LabError(f"QEMU refuses {request}: {reply['error']}")
-        self.lab.run_in(self.lab.client_ns, ["ip", "link", "set", card.tap, "up" if up else "down"])
 
     def end(self):
         if self.process is not None and self.process.poll() is None:

@@ -4,14 +4,15 @@
 # back. Each step is tried too early or wrongly first, where WRONG_STEPS says
 # so. The test outside drives the clients in between.
 #
-# Settings: CARDS PORTS VDEV DRIVER LCORES WORKERS CHECKSUM POLL SAMPLES
+# Settings: CARDS PORTS VDEV EAL DRIVER LCORES WORKERS CHECKSUM POLL SAMPLES
 # WRONG_STEPS
 set -euo pipefail
 
 # shellcheck disable=SC2153  # a setting of the test
 card=${CARDS%% *}
 config=/etc/penstock/edge.toml
-cards=()
+# shellcheck disable=SC2206  # several words, or none
+cards=($EAL)
 for one in $CARDS; do cards+=(-a "$one"); done
 [[ -z $VDEV ]] || cards+=("--vdev=$VDEV")
 start=(-l "$LCORES" "${cards[@]}" --in-memory --file-prefix=edge -- --config "$config")
