@@ -249,7 +249,8 @@ void describe(const Device& device, const PortSettings& settings, const rte_eth_
   }
   if (std::string_view(device.info.driver_name) == "net_bonding") {
     report.notes.emplace_back(
-        "A bonded port learns of its members' links by their interrupts; if a pulled cable changes nothing, start EAL with "
+        "A bonded port learns of its members' links by their interrupts; if a pulled cable changes nothing, start EAL "
+        "with "
         "--vfio-intr=legacy.");
   }
   if (settings.link_payload && !report.links_payload) {
