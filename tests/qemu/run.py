@@ -22,7 +22,7 @@ REPO = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
 
 from cables import add_cables  # noqa: E402
-from image import Image  # noqa: E402
+from image import Image, tool  # noqa: E402
 from lab import Interrupted, Lab, LabError, SERVER_V4, SERVER_V6, raise_on_signals  # noqa: E402
 from peer import install_peer, run_client, targets  # noqa: E402
 from vm import Card, Vm  # noqa: E402
@@ -43,6 +43,7 @@ def require(condition, sentence):
 class Case:
     name: str
     cards: tuple
+    script: str = "deploy.sh"   # of guest/; service.sh wants a guest that systemd runs
     workers: int = 1
     poll: str = "busy"
     checksum: str = "verify"
@@ -67,7 +68,8 @@ class Case:
                 "DRIVER": self.driver, "EAL": self.eal, "LCORES": "1" if self.workers == 1 else f"1-{self.workers}",
                 "WORKERS": str(self.workers), "CHECKSUM": self.checksum, "POLL": self.poll,
                 "SAMPLES": "early late" if self.both_workers else "",
-                "WRONG_STEPS": "yes" if self.wrong_steps else ""}
+                "WRONG_STEPS": "yes" if self.wrong_steps else "",
+                "SYSTEMD": "yes" if self.script == "service.sh" else ""}
 
 
 def two_cards(model):
@@ -84,6 +86,7 @@ CASES = [
     Case("e1000e-vfio", one_card("e1000e"), wrong_steps=True, pull="and back"),
 ]
 LONG_CASES = [
+    Case("service", one_card("e1000e"), script="service.sh"),
     Case("vmxnet3", one_card("vmxnet3")),
     Case("e1000", one_card("e1000")),
     Case("e1000e-uio", one_card("e1000e", iommu=False), driver="uio_pci_generic", iommu=False),
@@ -137,16 +140,9 @@ def run_case(case, image):
     started = time.monotonic()
     with Lab() as lab:
         add_cables(lab, case.cards, bridged=case.bonded)
-        vm = Vm(lab, image, job, REPO, script="deploy.sh", cards=case.cards, cpus=case.workers + 1, iommu=case.iommu,
+        vm = Vm(lab, image, job, REPO, script=case.script, cards=case.cards, cpus=case.workers + 1, iommu=case.iommu,
                 settings=case.settings())
-        vm.start()
-        vm.wait_for("serving")
-        shown = [ask_clients(lab, vm, case)]
-        if case.both_workers:
-            shown.append(compare_samples(vm, job))
-        vm.tell("clients")
-        vm.wait_for("asked")
-        shown.append(check_answers(job, case))
+        shown = SCRIPTS[case.script](lab, vm, case)
         vm.wait_for("kernel")
         if case.pull == "for good":
             set_cable(vm, case, True)
@@ -154,6 +150,34 @@ def run_case(case, image):
         vm.tell("pinged")
         vm.wait()
     return f"{', '.join(shown)}, kernel again; {time.monotonic() - started:.0f} s"
+
+
+def deploy(lab, vm, case):
+    """The part of guest/deploy.sh that is outside, until the kernel has its cards again."""
+    vm.start()
+    vm.wait_for("serving")
+    shown = [ask_clients(lab, vm, case)]
+    if case.both_workers:
+        shown.append(compare_samples(vm))
+    vm.tell("clients")
+    vm.wait_for("asked")
+    return [*shown, check_answers(vm.job, case)]
+
+
+def serve_installed(lab, vm, case):
+    """The same of guest/service.sh: clients of the service, of the one that systemd started after a kill, and of a plain user's."""
+    tool(["meson", "install", "-C", str(REPO / "build"), "--no-rebuild", "--quiet", "--destdir", str(vm.job / "stage")])
+    vm.start()
+    shown = []
+    for time_served in ("serving", "restarted", "plain"):
+        vm.wait_for(time_served)
+        shown.append(f"{time_served}: {ask_clients(lab, vm, case)}")
+        vm.tell(f"asked-{time_served}")
+    vm.wait_for("kernel")
+    return [*shown, check_answers(vm.job, case)]
+
+
+SCRIPTS = {"deploy.sh": deploy, "service.sh": serve_installed}
 
 
 def ask_clients(lab, vm, case):
@@ -176,13 +200,13 @@ def sample(job, name):
     return [set(page["/penstock/sessions"].get("conv", [])) for page in pages], workers["/penstock/workers"]
 
 
-def compare_samples(vm, job):
+def compare_samples(vm):
     """The port's own hash chose the workers, and each session stayed where it was."""
     vm.wait_for("sampled-early")
     vm.tell("late")
     vm.wait_for("sampled-late")
-    early, _ = sample(job, "early")
-    late, workers = sample(job, "late")
+    early, _ = sample(vm.job, "early")
+    late, workers = sample(vm.job, "late")
     require(all(late), f"not every worker has a session: {[len(one) for one in late]}")
     require(sum(map(len, late)) == SESSIONS, f"{sum(map(len, late))} of {SESSIONS} sessions are there")
     for number, convs in enumerate(early):

@@ -17,26 +17,6 @@ for one in $CARDS; do cards+=(-a "$one"); done
 [[ -z $VDEV ]] || cards+=("--vdev=$VDEV")
 start=(-l "$LCORES" "${cards[@]}" --in-memory --file-prefix=edge -- --config "$config")
 
-write_config() {
-    local number=77 one
-    mkdir -p /etc/penstock
-    {
-        printf '[limits]\nsessions_max = 1024\n\n[workers]\npoll = "%s"\n' "$POLL"
-        for one in $PORTS; do
-            printf '\n[[port]]\ndevice = "%s"\naddresses = ["10.%d.0.2/24", "fd%d::2/64"]\nrx_checksum = "%s"\n' \
-                "$one" "$number" "$number" "$CHECKSUM"
-            number=$((number + 1))
-        done
-        printf '\n[[listener]]\nname = "echo"\nport = 4000\nservice = "echo"\n'
-    } >"$config"
-}
-
-# The interface of a card that the kernel drives.
-interface_of() {
-    local found=(/sys/bus/pci/devices/"$1"/net/* /sys/bus/pci/devices/"$1"/virtio*/net/*)
-    for one in "${found[@]}"; do [[ ! -e $one ]] || basename "$one"; done
-}
-
 wrong_steps_before_bind() {
     refused 2 "is still with the kernel's driver" penstock "${start[@]}"
     sed "s/$card/0000:00:1f.7/" "$config" >/tmp/absent.toml
@@ -91,7 +71,7 @@ prepare() {
 }
 
 serve() {
-    start_penstock "${start[@]}"
+    start_penstock penstock "${start[@]}"
     [[ -z $WRONG_STEPS ]] || wrong_steps_while_running
     signal serving
     for name in $SAMPLES; do
@@ -106,22 +86,13 @@ serve() {
 }
 
 give_back() {
-    local one interface
     step drivers-config/unbind.sh --all
     step hugepages-setup/reserve.sh --release
-    for one in $CARDS; do
-        interface=$(interface_of "$one")
-        [[ -n $interface ]] || fail "$one has no interface of the kernel any more"
-    done
-    interface=$(interface_of "$card")
-    ip addr add 10.77.0.2/24 dev "$interface"
-    ip addr add fd77::2/64 dev "$interface" nodad
-    ip link set "$interface" up
-    signal kernel
-    wait_for_test pinged
+    let_kernel_answer
 }
 
-write_config
+mkdir -p /etc/penstock
+write_config "$config"
 look
 prepare
 serve

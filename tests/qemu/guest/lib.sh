@@ -46,10 +46,11 @@ ask() {
     done
 }
 
-# Starts penstock and waits until it serves; its process is $penstock.
+# Starts penstock by this command and waits until it serves; its process is
+# $penstock.
 start_penstock() {
-    printf '\n# penstock %s &\n' "$*" | tee -a /job/transcript
-    penstock "$@" >/job/penstock.log 2>&1 &
+    printf '\n# %s &\n' "$*" | tee -a /job/transcript
+    "$@" >/job/penstock.log 2>&1 &
     penstock=$!
     until grep -q 'serving' /job/penstock.log; do
         kill -0 "$penstock" 2>/dev/null || { cat /job/penstock.log && fail "penstock ended at its start"; }
@@ -66,4 +67,38 @@ stop_penstock() {
     wait "$penstock" || status=$?
     tail -n +"$((from + 1))" /job/penstock.log | tee -a /job/transcript
     ((status == 0)) || fail "penstock ended with $status: $(tail -n 5 /job/penstock.log)"
+}
+
+# The configuration of all PORTS: 10.77.0.2 on the first, 10.78.0.2 on the next.
+write_config() {
+    local config=$1 number=77 one
+    {
+        printf '[limits]\nsessions_max = 1024\n\n[workers]\npoll = "%s"\n' "$POLL"
+        for one in $PORTS; do
+            printf '\n[[port]]\ndevice = "%s"\naddresses = ["10.%d.0.2/24", "fd%d::2/64"]\nrx_checksum = "%s"\n' \
+                "$one" "$number" "$number" "$CHECKSUM"
+            number=$((number + 1))
+        done
+        printf '\n[[listener]]\nname = "echo"\nport = 4000\nservice = "echo"\n'
+    } >"$config"
+}
+
+# The interface of a card that the kernel drives.
+interface_of() {
+    local found=(/sys/bus/pci/devices/"$1"/net/* /sys/bus/pci/devices/"$1"/virtio*/net/*)
+    for one in "${found[@]}"; do [[ ! -e $one ]] || basename "$one"; done
+}
+
+# The cards are the kernel's again, and the test may ping the first.
+let_kernel_answer() {
+    local one interface
+    for one in $CARDS; do
+        [[ -n $(interface_of "$one") ]] || fail "$one has no interface of the kernel any more"
+    done
+    interface=$(interface_of "${CARDS%% *}")
+    ip addr add 10.77.0.2/24 dev "$interface"
+    ip addr add fd77::2/64 dev "$interface" nodad
+    ip link set "$interface" up
+    signal kernel
+    wait_for_test pinged
 }
