@@ -4,9 +4,12 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -52,6 +55,9 @@ std::expected<Eal, std::string> Eal::start(std::span<const std::string> argument
   std::vector<char*> argv;
   for (std::string& argument : copies) argv.push_back(argument.data());
   argv.push_back(nullptr);
+
+  // EAL speaks to the standard error output and to syslog at once. systemd's journal takes both, and would tell all twice.
+  if (std::getenv("JOURNAL_STREAM") != nullptr) rte_openlog_stream(stderr);
 
   const int consumed = rte_eal_init(static_cast<int>(copies.size()), argv.data());
   if (consumed < 0) return std::unexpected("EAL did not start: " + reason_of(rte_errno) + ".");
