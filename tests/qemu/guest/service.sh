@@ -12,6 +12,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 # shellcheck disable=SC2153  # a setting of the test
 card=$CARDS
 unit=penstock@edge
+device=/sys/bus/pci/devices/$card
 config=/etc/penstock/edge.toml
 
 show() { systemctl show -P "$1" "$unit"; }
@@ -24,16 +25,26 @@ install_stage() {
     step systemctl daemon-reload
 }
 
-# The rule of udev gives the device's file to the group penstock.
 bind() {
-    local file
     step penstock-bind --persist "$card"
+    step cat "/etc/driverctl.d/pci-$card"
+    find_after_boot
+    # The rule of udev gives the device's file to the group penstock.
     udevadm settle
-    file=/dev/vfio/$(basename "$(readlink "/sys/bus/pci/devices/$card/iommu_group")")
+    local file
+    file=/dev/vfio/$(basename "$(readlink "$device/iommu_group")")
     step ls -l "$file"
     [[ $(stat -c '%G %a' "$file") == "penstock 660" ]] || fail "$file is not the group's"
-    step driverctl list-overrides
-    step cat "/etc/driverctl.d/pci-$card"
+}
+
+# What a boot does: the kernel's driver takes the card, udev finds it, and the
+# unit of driverctl takes it back.
+find_after_boot() {
+    echo >"$device/driver_override"
+    dpdk-devbind.py --bind=e1000e "$card"
+    [[ -n $(interface_of "$card") ]] || fail "the kernel's driver did not take $card"
+    udevadm trigger --action=add "$device"
+    until [[ $(basename "$(readlink "$device/driver")") == vfio-pci ]]; do sleep 0.2; done
 }
 
 configure() {
@@ -53,6 +64,8 @@ start() {
     [[ $(show StatusText) == serving* ]] || fail "systemctl start returned, and the status is '$(show StatusText)'"
     step systemctl --no-pager --full status "$unit"
     step journalctl --no-pager -o cat -u "$unit"
+    [[ $(journalctl --no-pager -o cat -u "$unit" | grep -c 'VFIO support initialized') == 1 ]] ||
+        fail "the journal has EAL's words twice"
 }
 
 # Whether root itself, inside the unit's control group, may open a device.
