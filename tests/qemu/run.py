@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "interop")]
 
+import transcript  # noqa: E402
 from cables import add_cables  # noqa: E402
 from image import Image, tool  # noqa: E402
 from lab import Interrupted, Lab, LabError, SERVER_V4, SERVER_V6, raise_on_signals  # noqa: E402
@@ -85,6 +86,8 @@ CASES = [
     Case("virtio", one_card("virtio", queues=2), workers=2, checksum="trust_local", both_workers=True),
     Case("e1000e-vfio", one_card("e1000e"), wrong_steps=True, pull="and back"),
 ]
+# Its transcript stands in the documentation.
+DOCUMENTED = CASES[0]
 LONG_CASES = [
     Case("service", one_card("e1000e"), script="service.sh"),
     Case("vmxnet3", one_card("vmxnet3")),
@@ -149,6 +152,8 @@ def run_case(case, image):
         ping(lab)
         vm.tell("pinged")
         vm.wait()
+    if case is DOCUMENTED:
+        transcript.check((job / "transcript").read_text())
     return f"{', '.join(shown)}, kernel again; {time.monotonic() - started:.0f} s"
 
 
@@ -191,6 +196,10 @@ def ask_clients(lab, vm, case):
             f"{result['finished']} of {SESSIONS} sessions, {result['messages']} of {result['messages_wanted']} messages, "
             f"{result['mismatches']} mismatches: {result['errors_said']}\n{vm.tail()}")
     require(midway.done or not case.happens, "the client was through before anything could happen midway")
+    with open(vm.job / "transcript", "a", encoding="utf-8") as transcript:
+        transcript.write(f"\n# kcp_client.js --target {' --target '.join(every)}     (on another machine)\n"
+                         f"{SESSIONS} sessions, {result['messages']} messages, {result['bytes']} bytes echoed, "
+                         f"{result['mismatches']} mismatches\n")
     return f"{SESSIONS} sessions, {result['messages']} messages, {result['bytes']} B"
 
 
@@ -270,8 +279,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="the other cards and drivers as well")
     parser.add_argument("--only", metavar="SUBSTR", default="", help="cases whose name has this in it, of all")
+    parser.add_argument("--write-transcript", action="store_true",
+                        help="put the transcript of the documented case into docs/ instead of comparing it")
     parser.add_argument("--list", action="store_true", help="name the cases")
     arguments = parser.parse_args()
+    transcript.is_written = arguments.write_transcript
     every = CASES + LONG_CASES
     cases = [case for case in every if arguments.only in case.name] if arguments.only else \
         every if arguments.long else CASES
