@@ -26,12 +26,13 @@ install_stage() {
 }
 
 bind() {
+    local file driver
+    driver=$(basename "$(readlink "$device/driver")")
     step penstock-bind --persist "$card"
     step cat "/etc/driverctl.d/pci-$card"
-    find_after_boot
+    find_after_boot "$driver"
     # The rule of udev gives the device's file to the group penstock.
     udevadm settle
-    local file
     file=/dev/vfio/$(basename "$(readlink "$device/iommu_group")")
     step ls -l "$file"
     [[ $(stat -c '%G %a' "$file") == "penstock 660" ]] || fail "$file is not the group's"
@@ -41,8 +42,8 @@ bind() {
 # unit of driverctl takes it back.
 find_after_boot() {
     echo >"$device/driver_override"
-    dpdk-devbind.py --bind=e1000e "$card"
-    [[ -n $(interface_of "$card") ]] || fail "the kernel's driver did not take $card"
+    dpdk-devbind.py --bind="$1" "$card"
+    [[ $(basename "$(readlink "$device/driver")") == "$1" ]] || fail "the kernel's driver did not take $card"
     udevadm trigger --action=add "$device"
     until [[ $(basename "$(readlink "$device/driver")") == vfio-pci ]]; do sleep 0.2; done
 }
