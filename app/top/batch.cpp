@@ -47,10 +47,20 @@ Json rates_of(const Counters& counters, RateOf rate_of) {
   return object;
 }
 
+Json ports_of(const Sample& sample) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < sample.ports.size(); ++i) {
+    const PortSample& port = sample.ports[i];
+    list.push_back(
+        {{"port", i}, {"name", port.name}, {"driver", port.driver}, {"counters", numbers_of(port.counters)}});
+  }
+  return list;
+}
+
 Json penstock_of(const Sample& sample) {
-  return {{"version", sample.version}, {"dpdk", sample.dpdk},          {"config", sample.config_file},
-          {"pid", sample.process_id},  {"sessions", sample.sessions},  {"sessions_max", sample.sessions_max},
-          {"ports", sample.ports},     {"addresses", sample.addresses}};
+  return {{"version", sample.version},    {"dpdk", sample.dpdk},         {"config", sample.config_file},
+          {"pid", sample.process_id},     {"sessions", sample.sessions}, {"sessions_max", sample.sessions_max},
+          {"addresses", sample.addresses}};
 }
 
 Json workers_of(const Rates& rates) {
@@ -107,6 +117,8 @@ std::string text_of(const Instance& instance, const Rates& rates, By by) {
   std::string text = fmt::format("{} {:%Y-%m-%dT%H:%M:%SZ} over {} s: {} of {} sessions\n", printable(instance.name),
                                  fmt::gmtime(second), rate_text(rates.seconds()), now.sessions, now.sessions_max);
   text += '\n';
+  text += lines_of(port_table(rates));
+  text += '\n';
   text += lines_of(worker_table(rates));
   text += '\n';
   text += lines_of(listener_table(rates));
@@ -131,6 +143,7 @@ std::string json_of(const Instance& instance, const Rates& rates, By by) {
       {"instance", printable(instance.name)}, {"socket", printable(instance.path)}, {"time_us", now.wall_us}};
   if (const auto seconds = rates.seconds()) document["seconds"] = *seconds;
   document["penstock"] = penstock_of(now);
+  document["ports"] = ports_of(now);
   document["workers"] = workers_of(rates);
   document["listeners"] = listeners_of(rates);
   document["drops"] = std::move(drops);

@@ -30,6 +30,7 @@ class Taking {
             .count();
     take_info();
     if (!fault_) take_workers();
+    if (!fault_) take_ports();
     if (!fault_) take_drops();
     if (!fault_) take_listeners();
     for (std::uint32_t worker = 0; worker < workers_ && !fault_; ++worker) {
@@ -67,7 +68,9 @@ class Taking {
     sample_.config_file = reply->text("config");
     sample_.sessions = reply->numbers.of("sessions");
     sample_.sessions_max = reply->numbers.of("sessions_max");
-    sample_.ports = reply->text_column("ports");
+    for (const std::string& name : reply->text_column("ports")) {
+      if (sample_.ports.size() < ports_max) sample_.ports.push_back({.name = name, .driver = "", .counters = {}});
+    }
     sample_.addresses = reply->text_column("addresses");
     workers_ = std::min(reply->numbers.of("workers"), workers_max);
     for (const std::string& name : reply->text_column("listeners")) {
@@ -80,6 +83,15 @@ class Taking {
     for (std::uint64_t number = 0; number < workers_ && !fault_; ++number) {
       if (auto reply = try_ask(fmt::format("/penstock/worker,{}", number)))
         sample_.workers[number] = std::move(reply->numbers);
+    }
+  }
+
+  void take_ports() {
+    for (std::size_t number = 0; number < sample_.ports.size() && !fault_; ++number) {
+      auto reply = try_ask(fmt::format("/penstock/port,{}", number));
+      if (!reply) continue;
+      sample_.ports[number].driver = std::string(reply->text("driver"));
+      sample_.ports[number].counters = std::move(reply->numbers);
     }
   }
 

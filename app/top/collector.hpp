@@ -30,6 +30,7 @@ using Ask = std::function<std::expected<Reply, Fault>(std::string_view)>;
 // Penstock has no more of either (engine/stats.hpp); what a reply claims beyond is not asked for.
 inline constexpr std::uint64_t workers_max = 64;
 inline constexpr std::uint64_t listeners_max = 64;
+inline constexpr std::size_t ports_max = 16;
 // Sessions at the top that are kept, of all workers together.
 inline constexpr std::size_t sessions_top_max = 128;
 

@@ -49,6 +49,12 @@ struct ListenerSample {
   Counters counters;
 };
 
+struct PortSample {
+  std::string name;
+  std::string driver;
+  Counters counters;
+};
+
 struct Sample {
   std::chrono::steady_clock::time_point taken{};
   std::int64_t wall_us = 0;  // of the clock on the wall, for records
@@ -58,7 +64,7 @@ struct Sample {
   std::uint64_t process_id = 0;
   std::uint64_t sessions = 0;
   std::uint64_t sessions_max = 0;
-  std::vector<std::string> ports;
+  std::vector<PortSample> ports;
   std::vector<std::string> addresses;  // its own
   std::vector<Counters> workers;       // by number
   std::vector<ListenerSample> listeners;

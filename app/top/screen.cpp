@@ -167,7 +167,11 @@ class Composer {
   }
 
   void add_workers(const Rates& rates) {
-    if (!view_.detail) return add_list(worker_table(rates), "no workers");
+    if (!view_.detail) {
+      const Table ports = port_table(rates);
+      if (left() >= ports.rows.size() + 2 + 2 * list_rows_min) add_plain(ports);
+      return add_list(worker_table(rates), "no workers");
+    }
     add(fmt::format("Worker {} (left, right: another; Esc: back)", *view_.detail), Style::header);
     const Table histograms = histogram_table(rates, view_.since_start);
     if (left() >= histograms.rows.size() + 2 + 2 * list_rows_min) add_plain(histograms);
@@ -220,7 +224,7 @@ class Composer {
   void add_plain(const Table& table) {
     const Laid laid = lay_out(table, columns_);
     add(laid.header, Style::note);
-    for (const std::string& row : laid.rows) add(row);
+    for (std::size_t i = 0; i < laid.rows.size(); ++i) add(laid.rows[i], table.rows[i].style);
     if (airy()) add("");
   }
 

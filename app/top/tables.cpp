@@ -115,6 +115,37 @@ Table worker_table(const Rates& rates) {
   return table;
 }
 
+Table port_table(const Rates& rates) {
+  Table table{.columns = {{"port", 0, false, true},
+                          {"link", 0},
+                          {"Mbit/s", 1},
+                          {"link chg", 0},
+                          {"mtu", 0},
+                          {"mtu chg", 2},
+                          {"missed", 0},
+                          {"no buffer", 1},
+                          {"rx errors", 1},
+                          {"tx errors", 1},
+                          {"queues", 2},
+                          {"driver", 2, false, true}},
+              .rows = {}};
+  for (std::size_t i = 0; i < rates.now().ports.size(); ++i) {
+    const PortSample& port = rates.now().ports[i];
+    const Counters& counters = port.counters;
+    const auto up = counters.find("link_up");
+    Row row{.id = i, .cells = {{port.name, static_cast<double>(i)}}};
+    row.cells.emplace_back(!up ? "-" : *up != 0 ? "up" : "down", up ? static_cast<double>(*up) : -1);
+    for (const char* name : {"link_mbps", "link_changes", "mtu", "mtu_changes", "rx_missed", "rx_no_block", "rx_errors",
+                             "tx_errors", "queues"}) {
+      row.cells.push_back(count_cell(counters.find(name)));
+    }
+    row.cells.emplace_back(port.driver);
+    if (counters.of("link_up") == 0 || counters.of("mtu") < counters.of("mtu_configured")) row.style = Style::alarm;
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 Table worker_counters(const Rates& rates, std::size_t worker) {
   Table table = counter_table();
   if (worker >= rates.now().workers.size()) return table;

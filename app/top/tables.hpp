@@ -11,6 +11,8 @@ namespace penstock::top {
 
 // A row a worker; its id is the worker's number.
 Table worker_table(const Rates& rates);
+// A row a port: its link and MTU, how often they changed, what the device could not take.
+Table port_table(const Rates& rates);
 // Every counter of a worker, its value and how it changes; column 0 is the name.
 Table worker_counters(const Rates& rates, std::size_t worker);
 // A row a listener; its id is the listener's number.

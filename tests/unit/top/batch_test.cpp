@@ -20,8 +20,8 @@ TEST_CASE("a text holds the tables, and ends with an empty line") {
   const Sample before = Told(1).sample(everything), now = Told(2).sample(everything);
   const std::string text = text_of(edge1, Rates(now, &before), By::rtt);
   CHECK(text.starts_with("edge1 20"));
-  for (const char* part : {"over 1.00 s: 30 of 2048 sessions\n", "worker busy%", "2.00k", "listener sessions", "bulk",
-                           "udp_bad_checksum", "4294967297", "[fd00::9]:3"}) {
+  for (const char* part : {"over 1.00 s: 30 of 2048 sessions\n", "port      link", "worker busy%", "2.00k",
+                           "listener sessions", "bulk", "udp_bad_checksum", "4294967297", "[fd00::9]:3"}) {
     INFO(part);
     CHECK(text.find(part) != std::string::npos);
   }
@@ -53,6 +53,9 @@ TEST_CASE("a document holds everything, with rates where they are known") {
   CHECK(document["time_us"] == now.wall_us);
   CHECK(document["seconds"] == 1.0);
   CHECK(document["penstock"]["sessions_max"] == 2048);
+  CHECK(document["ports"][0]["name"] == "net_null0");
+  CHECK(document["ports"][0]["driver"] == "net_null");
+  CHECK(document["ports"][0]["counters"]["mtu"] == 1400);
   CHECK(document["workers"][1]["counters"]["rx_packets"] == 4000);
   CHECK(document["workers"][1]["per_s"]["rx_packets"] == 2000.0);
   CHECK(document["workers"][0]["busy_percent"] == 25.0);

@@ -13,11 +13,15 @@ TEST_CASE("a sample without wishes asks for the counters only") {
   Told told;
   const Sample sample = told.sample();
   CHECK(told.asked == std::vector<std::string>{"/penstock/info", "/penstock/worker,0", "/penstock/worker,1",
-                                               "/penstock/drops", "/penstock/listener,0", "/penstock/listener,1"});
+                                               "/penstock/port,0", "/penstock/drops", "/penstock/listener,0",
+                                               "/penstock/listener,1"});
   CHECK(sample.version == "1.2.3");
   CHECK(sample.sessions == 30);
   CHECK(sample.sessions_max == 2048);
-  CHECK(sample.ports == std::vector<std::string>{"net_null0"});
+  REQUIRE(sample.ports.size() == 1);
+  CHECK(sample.ports[0].name == "net_null0");
+  CHECK(sample.ports[0].driver == "net_null");
+  CHECK(sample.ports[0].counters.of("rx_missed") == 77);
   REQUIRE(sample.workers.size() == 2);
   CHECK(sample.workers[1].of("sessions") == 20);
   REQUIRE(sample.listeners.size() == 2);

@@ -29,8 +29,8 @@ TEST_CASE("samples come over one connection, and over a new one when it broke") 
   int clients = 0;
   Source source({"edge1", folder.socket_of("edge1")});
   {
-    // A sample without wishes takes six commands: two samples, and then it is over.
-    const Server server(source.instance().path, 1, [&](int client) { ++clients, serve(client, told, 12); });
+    // A sample without wishes takes seven commands: two samples, and then it is over.
+    const Server server(source.instance().path, 1, [&](int client) { ++clients, serve(client, told, 14); });
     CHECK(source.take({})->process_id == 7);
     CHECK(source.take({})->workers.size() == 2);
     CHECK_FALSE(source.take({}).has_value());
@@ -39,7 +39,7 @@ TEST_CASE("samples come over one connection, and over a new one when it broke") 
   CHECK(source.take({}).error().kind == Fault::Kind::ended);
   std::filesystem::remove(source.instance().path);
   CHECK(source.take({}).error().kind == Fault::Kind::no_socket);
-  const Server server(source.instance().path, 1, [&](int client) { serve(client, told, 6); });
+  const Server server(source.instance().path, 1, [&](int client) { serve(client, told, 7); });
   CHECK(source.take({}).has_value());
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("a client that was sent away for another one comes back within the sam
   Source source({"edge1", folder.socket_of("edge1")});
   // The first is served for a sample and half of the next one.
   int clients = 0;
-  const Server server(source.instance().path, 2, [&](int client) { serve(client, told, clients++ == 0 ? 9 : 6); });
+  const Server server(source.instance().path, 2, [&](int client) { serve(client, told, clients++ == 0 ? 10 : 7); });
   CHECK(source.take({}).has_value());
   CHECK(source.take({}).has_value());
   CHECK(clients == 2);

@@ -54,6 +54,35 @@ TEST_CASE("workers") {
   CHECK(table.rows[1].style == Style::alarm);  // overloaded
 }
 
+TEST_CASE("ports") {
+  const Two two;
+  const Table table = port_table(two.rates());
+  REQUIRE(table.rows.size() == 1);
+  CHECK(cell(table, 0, "port") == "net_null0");
+  CHECK(cell(table, 0, "link") == "up");
+  CHECK(cell(table, 0, "Mbit/s") == "10000");
+  CHECK(cell(table, 0, "link chg") == "4");
+  CHECK(cell(table, 0, "mtu") == "1400");
+  CHECK(cell(table, 0, "mtu chg") == "1");
+  CHECK(cell(table, 0, "missed") == "77");
+  CHECK(cell(table, 0, "no buffer") == "5");
+  CHECK(cell(table, 0, "driver") == "net_null");
+  CHECK(table.rows[0].style == Style::alarm);  // its MTU is less than configured
+}
+
+TEST_CASE("a port is an alarm when its link is down, and dashes when it tells nothing") {
+  Told told;
+  const auto style_of = [&](std::string_view inner) {
+    told.say("/penstock/port,0", inner);
+    const Sample sample = told.sample();
+    const Table table = port_table(Rates(sample, nullptr));
+    return std::pair(cell(table, 0, "link"), table.rows.at(0).style);
+  };
+  CHECK(style_of(R"("link_up":1,"mtu":1500,"mtu_configured":1500)") == std::pair(std::string("up"), Style::normal));
+  CHECK(style_of(R"("link_up":0,"mtu":1500,"mtu_configured":1500)") == std::pair(std::string("down"), Style::alarm));
+  CHECK(style_of(R"("error":"busy")") == std::pair(std::string("-"), Style::alarm));
+}
+
 TEST_CASE("a worker that tells nothing is a row of dashes") {
   Told told(2);
   told.answers.erase("/penstock/worker,0");

@@ -34,6 +34,10 @@ class Told {
                         seconds));
       }
     }
+    say("/penstock/port,0",
+        R"("name":"net_null0","driver":"net_null","queues":2,"rss":1,"link_up":1,"link_mbps":10000,)"
+        R"("link_changes":4,"mtu":1400,"mtu_configured":1500,"mtu_changes":1,"rx_missed":77,)"
+        R"("rx_errors":0,"rx_no_block":5,"tx_errors":0)");
     say("/penstock/drops", fmt::format(R"("udp_bad_checksum":{},"no_route":3,"eth_too_short":0)", 10 * seconds));
     say("/penstock/listener,0", fmt::format(R"("name":"echo","opened":{},"refused":0,"sessions":20,"half_open":1,)"
                                             R"("closed_idle":{},"closed_stopped":{})",
