@@ -90,17 +90,22 @@ check_new() {
 }
 
 check_interface() {
-    local of_profile=$1 name=$2 addresses link peer
+    local of_profile=$1 name=$2 addresses link peer lifeline=no
     [[ -n $name && -d $net_dir/$name ]] || die "there is no interface '$name'; $here/status.sh lists them"
     if [[ $of_profile == af_xdp ]]; then
         refuse_lifeline_of "$name" "af_xdp takes the frames of"
     elif has_line "$(default_route_interfaces | with_lower_devices)" "$name"; then
+        lifeline=yes
         warn "$name carries the default route: penstock will see all its frames, and the kernel too"
     fi
     (($(<"$net_dir/$name/flags") & 1)) || warn "$name is down, so no frame will come: ip link set $name up"
     addresses=$(ip -o addr show dev "$name" scope global 2>/dev/null | awk '{ print $4 }' | paste -sd' ')
-    [[ -z $addresses ]] ||
+    # Whoever came in by this interface must not be told to take its addresses away.
+    if [[ -n $addresses && $lifeline == yes ]]; then
+        warn "$name has addresses of the kernel ($addresses), which must stay: give penstock others"
+    elif [[ -n $addresses ]]; then
         warn "$name has addresses of the kernel ($addresses), which answers there as well: ip addr flush dev $name"
+    fi
     link=$(ip -o -d link show dev "$name" 2>/dev/null)
     if [[ " $link " == *" veth "* ]]; then
         peer=$(awk '{ sub(/:$/, "", $2); sub(/.*@/, "", $2); print $2 }' <<<"$link")

@@ -59,7 +59,7 @@ int error_of_opening(const std::string& file) {
 Sentence vfio_fault(const Preflight& start, const PciDevice& device) {
   if (!device.iommu_group) {
     return named(device) +
-           " has no IOMMU group, though vfio-pci holds it: boot with intel_iommu=on iommu=pt (or amd_iommu=on), then " +
+           " has no IOMMU group, though vfio-pci holds it: boot with intel_iommu=on iommu=pt (AMD: iommu=pt), then " +
            bind_command(device);
   }
   const std::string group =
@@ -103,8 +103,8 @@ Sentence device_fault(const Preflight& start, const std::string& address) {
   const std::string holder =
       device->driver.empty() ? " has no driver" : " is still with the kernel's driver " + device->driver;
   if (!device->iommu_group) {
-    return named(*device) + holder +
-           ", and no IOMMU is on: boot with intel_iommu=on iommu=pt (or amd_iommu=on), then " + bind_command(*device);
+    return named(*device) + holder + ", and no IOMMU is on: boot with intel_iommu=on iommu=pt (AMD: iommu=pt), then " +
+           bind_command(*device);
   }
   return named(*device) + holder + ": " + bind_command(*device);
 }

@@ -139,9 +139,11 @@ def af_packet_looks_at_the_interface(machines):
     machine = one_nic(machines)
     expect_done(machine.run(BIND, "--profile", "af_packet", "eth1"), "eth1 is down", "ip link set eth1 up")
     machine.set_up("eth1", "10.1.2.3/24")
+    expect_done(machine.run(BIND, "--profile", "af_packet", "eth1"), "(10.1.2.3/24)", "ip addr flush dev eth1")
+    # Nobody is told to cut himself off.
     machine.route_by("eth1")
-    expect_done(machine.run(BIND, "--profile", "af_packet", "eth1"), "(10.1.2.3/24)", "ip addr flush dev eth1",
-                "eth1 carries the default route")
+    expect_done(machine.run(BIND, "--profile", "af_packet", "eth1"), "eth1 carries the default route",
+                "(10.1.2.3/24), which must stay")
     machine.add_interface("pen0", kind="veth")
     expect_done(machine.run(BIND, "--profile", "af_packet", "pen0"), "ethtool -K pen1 tx off")
     expect_refused(machine.run(BIND, "--profile", "af_packet", "eth9"), "there is no interface 'eth9'")

@@ -55,10 +55,17 @@ sample() {
     signal "sampled-$1"
 }
 
+# Where there is no IOMMU, penstock and bind.sh both say so before anything else.
+wrong_steps_without_iommu() {
+    refused 2 "no IOMMU is on: boot with intel_iommu=on iommu=pt" penstock "${start[@]}"
+    refused 1 "intel_iommu=on" drivers-config/bind.sh "$card"
+}
+
 look() {
     step drivers-config/status.sh
     for one in $CARDS; do say "$one is the kernel's $(interface_of "$one")"; done
     [[ -z $WRONG_STEPS ]] || wrong_steps_before_bind
+    [[ -e /sys/kernel/iommu_groups/0 ]] || wrong_steps_without_iommu
 }
 
 prepare() {
