@@ -71,9 +71,9 @@ CASES = basic_cases() + [
     Case("tap-message", kind="tap"),
     Case("tap-stream", kind="tap", mode="stream"),
     # IPv4 only: the kernel takes the client's IPv6 address away with the link.
-    Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20, messages=200),
+    Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20, messages=500),
     # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
-    Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=200),
+    Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=1000),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),

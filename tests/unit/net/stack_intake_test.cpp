@@ -52,7 +52,9 @@ TEST_CASE("UDP arrives with its path, without headers and padding", "[net][intak
     CHECK(rig.packet.rss_hash == 0xabcd);
   }
   SECTION("IPv6") {
-    REQUIRE(rig.feed(wire::hex(vectors::udp6_in)) == Intake::udp);
+    wire::Bytes frame = wire::hex(vectors::udp6_in);
+    frame.resize(frame.size() + 5, 0xee);
+    REQUIRE(rig.feed(frame) == Intake::udp);
     CHECK(rig.payload() == wire::Bytes{'p', 'e', 'n', 's', 't', 'o', 'c', 'k'});
     CHECK(rig.packet.path == Path{{us6, 4000}, {them6, 5000}, 0});
     CHECK(rig.packet.ip_bytes == 48);
@@ -61,6 +63,12 @@ TEST_CASE("UDP arrives with its path, without headers and padding", "[net][intak
   SECTION("empty") {
     REQUIRE(rig.feed(wire::udp_frame(wire::to_us4, {})) == Intake::udp);
     CHECK(rig.payload().empty());
+  }
+  SECTION("with a tag") {
+    wire::Bytes frame = wire::udp_frame(wire::to_us4, {7, 8}, {.tags = {0xe000}});
+    frame.resize(64, 0xee);
+    REQUIRE(rig.feed(frame) == Intake::udp);
+    CHECK(rig.payload() == wire::Bytes{7, 8});
   }
   SECTION("second address of the interface") {
     const wire::Ip second{them4, wire::ip("10.0.0.3")};
