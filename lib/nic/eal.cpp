@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "nic/hugepages.hpp"
 
 namespace penstock::nic {
 
@@ -34,11 +35,6 @@ int count_pages(const rte_memseg_list* list, void* counts) {
   if (list->external == 0)
     (*static_cast<PageCounts*>(counts))[{list->socket_id, list->page_sz}] += list->memseg_arr.count;
   return 0;
-}
-
-std::string size_name(std::uint64_t bytes) {
-  if (bytes >= std::uint64_t{1} << 30) return std::to_string(bytes >> 30) + " GiB";
-  return bytes >= 1 << 20 ? std::to_string(bytes >> 20) + " MiB" : std::to_string(bytes >> 10) + " KiB";
 }
 
 std::string reason_of(int error) {
@@ -99,7 +95,7 @@ std::vector<EalMemory> eal_memory() {
                      .pages = ""};
     for (const auto& [where, count] : counts) {
       if (where.first != node || count == 0) continue;
-      memory.pages += (memory.pages.empty() ? "" : ", ") + size_name(where.second) + " x " + std::to_string(count);
+      memory.pages += (memory.pages.empty() ? "" : ", ") + page_size_text(where.second) + " x " + std::to_string(count);
     }
     found.push_back(std::move(memory));
   }

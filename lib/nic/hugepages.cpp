@@ -29,11 +29,6 @@ std::uint64_t number_in(const fs::path& file) {
   return in ? value : 0;
 }
 
-std::string size_name(std::uint64_t bytes) {
-  constexpr std::uint64_t gib = std::uint64_t{1} << 30;
-  return bytes % gib == 0 ? std::to_string(bytes / gib) + " GiB" : std::to_string(bytes >> 20) + " MiB";
-}
-
 // The page size among a mount's options, as the kernel shows it: pagesize=2M, pagesize=1024M.
 std::uint64_t page_bytes_of(std::string_view options) {
   constexpr std::string_view key = "pagesize=";
@@ -75,10 +70,15 @@ std::uint64_t free_bytes(const std::vector<HugepagePool>& pools) {
 std::string to_string(const std::vector<HugepagePool>& pools) {
   std::string text;
   for (const HugepagePool& pool : pools) {
-    text += (text.empty() ? "" : ", ") + size_name(pool.page_bytes) + " pages: " + std::to_string(pool.free) + " of " +
-            std::to_string(pool.total) + " free";
+    text += (text.empty() ? "" : ", ") + page_size_text(pool.page_bytes) + " pages: " + std::to_string(pool.free) +
+            " of " + std::to_string(pool.total) + " free";
   }
   return text.empty() ? "this kernel has none" : text;
+}
+
+std::string page_size_text(std::uint64_t bytes) {
+  if (bytes >= std::uint64_t{1} << 30) return std::to_string(bytes >> 30) + " GiB";
+  return bytes >= 1 << 20 ? std::to_string(bytes >> 20) + " MiB" : std::to_string(bytes >> 10) + " KiB";
 }
 
 std::vector<HugepageMount> hugepage_mounts(const std::string& tree) {

@@ -28,6 +28,9 @@ std::uint64_t free_bytes(const std::vector<HugepagePool>& pools);
 // "2 MiB pages: 12 of 512 free, 1 GiB pages: 0 of 0 free".
 std::string to_string(const std::vector<HugepagePool>& pools);
 
+// The size of a page, or of what EAL takes for one, in words: "2 MiB", "1 GiB", "4 KiB".
+std::string page_size_text(std::uint64_t bytes);
+
 std::vector<HugepageMount> hugepage_mounts(const std::string& tree = "");
 
 }  // namespace penstock::nic

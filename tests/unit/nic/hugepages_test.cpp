@@ -22,6 +22,13 @@ TEST_CASE("hugepages: pools come by size, and what is free is summed") {
   CHECK(to_string(pools) == "2 MiB pages: 12 of 512 free, 1 GiB pages: 1 of 4 free");
 }
 
+TEST_CASE("hugepages: sizes of pages in words") {
+  CHECK(page_size_text(4096) == "4 KiB");
+  CHECK(page_size_text(64 << 10) == "64 KiB");
+  CHECK(page_size_text(2 << 20) == "2 MiB");
+  CHECK(page_size_text(std::uint64_t{16} << 30) == "16 GiB");
+}
+
 TEST_CASE("hugepages: a kernel without them has none") {
   FakeMachine machine;
   CHECK(hugepage_pools(machine.tree).empty());
