@@ -252,8 +252,8 @@ run_part() {
     say "$part: ${counts% *} passed, ${counts#* } failed in $((SECONDS - started)) s"
     if ((${counts#* } > 0)); then
         # What failed, without what went well.
-        { grep -nE 'FAILED|MISSED|failed|error|ERROR|Sanitizer|test\.sh:|: [a-z_]+: ' "$logs/$part.log" || true; } |
-            tail -n 25 | cut -c 1-200 | sed 's/^/      | /'
+        { grep -nE 'FAIL|MISSED|failed|error|ERROR|Sanitizer|test\.sh:|: [a-z_]+: ' "$logs/$part.log" || true; } |
+            { grep -vE '^[0-9]+:(ok |.*passed, 0 failed$)' || true; } | tail -n 25 | cut -c 1-200 | sed 's/^/      | /'
         say "  all of it is in $logs/$part.log"
     fi
 }
