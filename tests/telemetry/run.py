@@ -5,9 +5,9 @@ that does not read, ones that leave in the middle, nonsense, and a flood of
 commands. One penstock bears all of it.
 
 One line per case, `ok NAME ...` or `FAIL NAME: reason`, and a closing
-`telemetry: N passed, N failed`. The flood tells the gap between two turns of
-the worker, quiet and under it, in one run; a figure, which decides nothing.
-Needs root.
+`telemetry: N passed, N failed`. The flood tells the round trip times of the
+echoes and the gap between two turns of the worker, quiet and under it, in one
+run; figures, which decide nothing. Needs root.
 """
 
 import argparse
@@ -29,8 +29,13 @@ from server import DEFAULT_BINARY, Server, cpus, listener  # noqa: E402
 from telemetry import RUNTIME_DIR  # noqa: E402
 
 PORT = 4000
-FLOOD_S = 5
 CLIENTS_MAX = 64  # StatsSocket's
+IDLE_S = 1        # the same: who is quiet that long may be sent away for a newcomer
+WAIT_S_MAX = 180  # a guard against a hang
+# The flood goes on until as much was offered as five seconds of 100,000 a second are, and until the echoes beside it were told.
+OFFERED_MIN = 500_000
+GROWN_KB_MAX = 4096
+SIZES = "1,1400,9000"
 
 
 def require(condition, sentence):
@@ -49,7 +54,7 @@ class Traffic:
     def _run(self):
         while not self.ended and self.fault is None:
             try:
-                result = run_client(self.lab, targets(PORT), sessions=10, messages=20, sizes="1,1400,9000", run_ms=60000,
+                result = run_client(self.lab, targets(PORT), sessions=10, messages=20, sizes=SIZES, run_ms=120000,
                                     log_name="telemetry")
                 if not result["ok"]:
                     self.fault = f"sessions lost echoes: {result['errors_said']}"
@@ -59,7 +64,7 @@ class Traffic:
 
     def end(self):
         self.ended = True
-        self.thread.join(120)
+        self.thread.join(WAIT_S_MAX)
         require(self.fault is None, str(self.fault))
         require(self.runs > 0, "no traffic passed")
         return f"{self.runs * 200} echoes meanwhile, none lost"
@@ -79,13 +84,13 @@ def resident_kb(server):
 
 
 def wait_until(is_true, fault):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WAIT_S_MAX
     while not is_true():
         require(time.monotonic() < deadline, fault)
         time.sleep(0.05)
 
 
-def eleventh(server, path):
+def eleventh(lab, server, path):
     """DPDK's socket has places for ten."""
     crowd = [connect(path) for _ in range(CLIENTS_MAX)]
     require(all(is_answered(one) for one in crowd), "not every client is answered")
@@ -94,9 +99,36 @@ def eleventh(server, path):
     return f"{CLIENTS_MAX} clients at once"
 
 
-def all_idle(server, path):
+def sixty_fifth(lab, server, path):
+    """Where all places are those of active clients a newcomer is sent away without a greeting, and nobody else notices."""
     crowd = [connect(path) for _ in range(CLIENTS_MAX)]
-    time.sleep(1.5)  # by then they count as idle
+    refused = served = 0
+    deadline = time.monotonic() + WAIT_S_MAX
+    while not refused:
+        require(time.monotonic() < deadline, "the clients were never all active within the same second")
+        asked = time.monotonic()
+        require(all(is_answered(one) for one in crowd), f"a client is not answered after {served} newcomers were served")
+        with connect(path, greeted=False) as newcomer:
+            greeting = newcomer.recv(1 << 17)
+            quick = time.monotonic() - asked < IDLE_S
+            refused += greeting == b""
+            served += greeting != b""
+            require(not greeting or not quick, f"a newcomer had a place though all {CLIENTS_MAX} were active: {greeting[:80]}")
+        if greeting:  # on a slow machine somebody was idle, and went for it
+            for one in crowd:
+                one.close()
+            crowd = [connect(path) for _ in range(CLIENTS_MAX)]
+    require(all(is_answered(one) for one in crowd), "not every client is answered after one was refused")
+    for one in crowd:
+        one.close()
+    with connect(path) as newcomer:
+        require(is_answered(newcomer), "a newcomer is not answered when there are places again")
+    return f"refused beside {CLIENTS_MAX} active ones, which all have their answers"
+
+
+def all_idle(lab, server, path):
+    crowd = [connect(path) for _ in range(CLIENTS_MAX)]
+    time.sleep(1.5 * IDLE_S)  # by then they count as idle
     with connect(path) as newcomer:
         require(is_answered(newcomer), "the newcomer is not answered")
     for one in crowd:
@@ -104,7 +136,7 @@ def all_idle(server, path):
     return f"{CLIENTS_MAX} idle ones, and a newcomer has its answer"
 
 
-def slow_reader(server, path):
+def slow_reader(lab, server, path):
     slow, asked = fill_and_not_read(path)
     with connect(path) as other:
         require(all(is_answered(other) for _ in range(200)), "another client is not answered beside it")
@@ -114,17 +146,14 @@ def slow_reader(server, path):
     return f"{asked} replies kept until they were read"
 
 
-def leavers(server, path):
-    before = resident_kb(server)
+def leavers(lab, server, path):
     leave_in_the_middle(path, 3000)
     with connect(path) as client:
         require(is_answered(client), "nobody is answered afterwards")
-    grown = resident_kb(server) - before
-    require(grown < 4096, f"penstock grew by {grown} kB")
-    return f"3000 times, {grown} kB more"
+    return "3000 times"
 
 
-def strange(server, path):
+def strange(lab, server, path):
     with connect(path) as client:
         for command in STRANGE:
             reply = ask(client, command)
@@ -149,39 +178,54 @@ def percentile(before, after, share):
     return counted[-1][0]
 
 
-def flood(server, path):
+def echoes(lab):
+    """The p99 of some thousand echoes' round trip times."""
+    result = run_client(lab, targets(PORT), sessions=10, messages=200, sizes=SIZES, run_ms=120000, log_name="telemetry-rtt")
+    require(result["ok"], f"sessions lost echoes: {result['errors_said']}")
+    return result["rtt_us"]["p99"]
+
+
+def flood(lab, server, path):
     with connect(path) as client:
         looks = [turn_gaps(client)]
-        time.sleep(FLOOD_S)
+        quiet_us = echoes(lab)
         looks.append(turn_gaps(client))
         with Flood(path) as attack:
-            time.sleep(FLOOD_S)
+            flooded_us = echoes(lab)
+            wait_until(lambda: attack.offered >= OFFERED_MIN or attack.failed,
+                       f"only {attack.offered} commands were offered")
         looks.append(turn_gaps(client))
         require(is_answered(client), "a command is not answered afterwards")
+    require(not attack.failed, f"attackers came to grief: {attack.failed[:3]}")
     require(not attack.wrong, f"wrong answers: {attack.wrong[:3]}")
+    require(attack.answered > 0, "nobody in the flood was answered")
     quiet, flooded = (percentile(looks[i], looks[i + 1], 0.99) for i in (0, 1))
-    return (f"{attack.answered / attack.seconds:,.0f} commands/s answered; gap between the worker's turns, p99: "
-            f"{quiet} us quiet, {flooded} us under it")
+    offered, taken, answered = (count / attack.seconds for count in (attack.offered, attack.taken, attack.answered))
+    return (f"{attack.offered:,} commands offered, {offered:,.0f} /s, of which the kernel took {taken:,.0f} /s and "
+            f"{answered:,.0f} /s were answered; p99, quiet and under it: round trips {quiet_us / 1000:.1f} and "
+            f"{flooded_us / 1000:.1f} ms, gap between the worker's turns {quiet} and {flooded} us")
 
 
-CASES = {"eleventh-client": eleventh, "all-idle": all_idle, "slow-reader": slow_reader, "leave-in-the-middle": leavers,
+CASES = {"eleventh-client": eleventh, "sixty-fifth-client": sixty_fifth, "all-idle": all_idle, "slow-reader": slow_reader, "leave-in-the-middle": leavers,
          "strange-commands": strange, "flood": flood}
 
 
 def run_case(name, lab, server, path):
-    """The case with traffic beside it; afterwards the process is as it was."""
+    """The case with traffic beside it; afterwards the process is as it was, but for a little memory."""
     with connect(path) as client:
         require(is_answered(client), "the socket does not answer")
-    before = descriptors(server), threads(server)
+    before, before_kb = (descriptors(server), threads(server)), resident_kb(server)
     traffic = Traffic(lab)
     try:
-        shown = CASES[name](server, path)
+        shown = CASES[name](lab, server, path)
     finally:
         meanwhile = traffic.end()
     server.check_alive()
     wait_until(lambda: (descriptors(server), threads(server)) <= before,
                f"descriptors and threads were {before} and are {descriptors(server)}, {threads(server)}")
-    return f"{shown}; {meanwhile}"
+    grown_kb = resident_kb(server) - before_kb
+    require(grown_kb <= GROWN_KB_MAX, f"penstock grew by {grown_kb} kB")
+    return f"{shown}; {meanwhile}; {grown_kb} kB more"
 
 
 def run_all(names):
