@@ -16,7 +16,7 @@ from lab import LabError
 from server import KEEP_DIR, cpus
 from telemetry import RUNTIME_DIR, remove_runtime_dir
 
-START_S_MAX = 60
+START_S_MAX = 180
 READY_LINE = "Press enter to exit"
 
 

@@ -17,7 +17,7 @@ from server import KEEP_DIR, REPO, cpus
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_PEER = REPO / "build/peers/node-kcp"
 # The client has guards of its own; this one is for a client that hangs.
-KILL_AFTER_S = 20
+KILL_AFTER_S = 60
 
 
 def install_peer(directory=DEFAULT_PEER):
@@ -44,7 +44,7 @@ def client_command(targets_, peer=DEFAULT_PEER, **options):
 
 
 def run_client(lab, targets_, *, on_tick=None, pin=True, peer=DEFAULT_PEER, log_name="client",
-               run_ms=120000, **options):
+               run_ms=180000, **options):
     """Runs the client to its end. `on_tick(progress)` is called about once a
     second with its latest figures. `pin` keeps it off penstock's CPU."""
     command = ["ip", "netns", "exec", lab.client_ns]

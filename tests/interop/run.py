@@ -109,8 +109,8 @@ def run_case(case, binary, hugepages):
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
-            mode=case.mode, nodelay=case.nodelay, run_ms=60000,
-            stall_ms=30000 if case.served else 3000)
+            mode=case.mode, nodelay=case.nodelay, run_ms=180000,
+            stall_ms=90000 if case.served else 3000)
         server.check_alive()
         if disturber:
             disturber.check()

@@ -23,13 +23,13 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 DEFAULT_BINARY = REPO / "build/app/penstock/penstock"
 KEEP_DIR = REPO / "build/interop"
 SERVING_LINE = "penstock: serving"
-START_S_MAX = 60
+START_S_MAX = 180
 # KCP has no goodbye, so the sessions of a client that is gone never drain by
 # themselves; the tests do not wait for them any longer than this.
 DRAIN_TIMEOUT_S = 1
 # After SIGTERM penstock drains; a second signal stops it at once.
-DRAIN_S_MAX = 15
-STOP_S_MAX = 5
+DRAIN_S_MAX = 60
+STOP_S_MAX = 60
 LOG_TAIL_LINES = 15
 
 

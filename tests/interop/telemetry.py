@@ -17,7 +17,7 @@ WORKERS_MAX = 128
 class Telemetry:
     """One connection; DPDK serves at most ten at a time, so close it."""
 
-    def __init__(self, file_prefix, timeout_s=3.0):
+    def __init__(self, file_prefix, timeout_s=60.0):
         self.path = f"{RUNTIME_DIR}/{file_prefix}/dpdk_telemetry.v2"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(timeout_s)

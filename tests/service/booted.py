@@ -13,6 +13,7 @@ Root and the package systemd are needed.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -105,14 +106,30 @@ class Booted:
 
     def _remove_cgroup(self):
         deadline = time.monotonic() + WAIT_S_MAX
-        while time.monotonic() < deadline:
+        fault = None
+        while self._cgroup.exists() and time.monotonic() < deadline:
             try:
                 for folder, _, _ in os.walk(self._cgroup, topdown=False):
                     os.rmdir(folder)
-                break
-            except OSError:  # the last processes are still on their way out
+            except OSError as error:  # the last processes are still on their way out
+                fault = error
                 time.sleep(0.05)
+        left = f"the control group stays: {fault}; in it: {self._inhabitants()}" if self._cgroup.exists() else ""
         subprocess.run(["umount", str(self.folder / "cgroup")], check=True)
+        require(not left, left)
+
+    def _inhabitants(self):
+        """Who is in the control group, each with its state: "4711 penstock (R)", …"""
+        found = []
+        for path in self._cgroup.rglob("cgroup.procs"):
+            for pid in path.read_text().split():
+                try:
+                    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+                except OSError:
+                    continue
+                name, state = (re.search(rf"^{key}:\s+(\S+)", status, re.M)[1] for key in ("Name", "State"))
+                found.append(f"{pid} {name} ({state})")
+        return ", ".join(found) or "nobody"
 
     def log_tail(self):
         return self.log.read_text(errors="replace")[-2000:]
@@ -126,8 +143,13 @@ class Booted:
 
     def run(self, command, *, check=True):
         """Runs a command as root inside; gives back its output."""
-        done = subprocess.run(["nsenter", "-t", self._first_process(), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin", *command],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT_S_MAX, check=False)
+        try:
+            done = subprocess.run(
+                ["nsenter", "-t", self._first_process(), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin", *command],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT_S_MAX, check=False)
+        except subprocess.TimeoutExpired:
+            raise ServiceError(f"'{' '.join(command)}' did not end within {WAIT_S_MAX} s; there are {self._inhabitants()}; "
+                               f"systemd said:\n{self.log_tail()}") from None
         if check and done.returncode != 0:
             raise ServiceError(f"'{' '.join(command)}' ended with status {done.returncode}: {done.stderr}{done.stdout}\n"
                                + self.log_tail())

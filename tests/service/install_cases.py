@@ -5,7 +5,7 @@ import pathlib
 import re
 import subprocess
 
-from manager import require
+from manager import WAIT_S_MAX, require
 from stage import PROGRAMS, Stage
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -77,13 +77,14 @@ def runs(stage):
     """Programs tell their version; the scripts find their folder through the links."""
     told = []
     for program in PROGRAMS:
-        done = subprocess.run([stage.folder / "usr/bin" / program, "--version"], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([stage.folder / "usr/bin" / program, "--version"], capture_output=True, text=True, timeout=WAIT_S_MAX,
                               check=False)
         require(done.returncode == 0 and re.match(r"penstock\S* \d+\.\d+\.\d+", done.stdout),
                 f"{program} --version: status {done.returncode}: {done.stdout}{done.stderr}")
         told.append(done.stdout.split("\n")[0])
     for link in ("penstock-bind", "penstock-unbind", "penstock-nics", "penstock-hugepages", "penstock-hugepages-verify"):
-        done = subprocess.run([stage.folder / "usr/sbin" / link, "--help"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([stage.folder / "usr/sbin" / link, "--help"], capture_output=True, text=True, timeout=WAIT_S_MAX,
+                              check=False)
         require(done.returncode == 0 and "Usage:" in done.stdout, f"{link} --help: {done.stdout}{done.stderr}")
     return ", ".join(told)
 

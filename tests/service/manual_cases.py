@@ -5,7 +5,7 @@ import pathlib
 import re
 import subprocess
 
-from manager import require
+from manager import WAIT_S_MAX, require
 from stage import PROGRAMS
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -13,11 +13,10 @@ PAGES = {"penstock": "app/penstock/penstock.8", "penstock-load": "app/load/penst
          "penstock-top": "app/top/penstock-top.1", "penstock.toml": "app/penstock/penstock.toml.5"}
 FUNCTIONS = {"penstock": "_penstock", "penstock-load": "_penstock_load", "penstock-top": "_penstock_top"}
 OPTION = r"(?<![\w<-])(--?[a-zA-Z][\w-]*)"
-RUN_S_MAX = 60
 
 
 def run(command, **more):
-    return subprocess.run(command, capture_output=True, text=True, timeout=RUN_S_MAX, check=False, **more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S_MAX, check=False, **more)
 
 
 def help_options(stage, program):

@@ -31,7 +31,7 @@ STATUS_REFUSED = 2
 
 def penstock(manager, build, *, workers=1, poll="adaptive", strict=False, device="net_null0", vdev=NULL):
     config = manager.config(CONFIG.format(poll=poll, strict=str(strict).lower(), device=device))
-    return [f"{build}/app/penstock/penstock", *EAL, *lcores(workers), vdev, "--", "--config", config]
+    return [f"{build}/app/penstock/penstock", *EAL, *lcores(workers, on_one_cpu=poll == "busy"), vdev, "--", "--config", config]
 
 
 def ordered_life(build, abstract):

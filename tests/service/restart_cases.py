@@ -12,7 +12,7 @@ import signal
 import subprocess
 
 from booted import Booted
-from manager import ServiceError, require
+from manager import WAIT_S_MAX, ServiceError, require
 
 from lab import SERVER_V4, Lab
 from peer import run_client
@@ -95,7 +95,7 @@ def second_refused(build, memory):
         server = KillableServer(lab, build, memory)
         server.start()
         done = subprocess.run(["ip", "netns", "exec", lab.server_ns, *server.command()], capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=WAIT_S_MAX, check=False)
         said = done.stderr.strip().splitlines()[-1]
         expected = (f"penstock: --file-prefix: process {server.process_id()} (penstock) runs with the prefix "
                     f"\"{lab.name}\": stop it (kill {server.process_id()}) or start with another --file-prefix=")

@@ -32,7 +32,7 @@ from telemetry import RUNTIME_DIR, remove_runtime_dir  # noqa: E402
 
 STATUS_REFUSED = 2
 STATUS_BROKEN = 3
-RUN_S_MAX = 60
+RUN_S_MAX = 180
 TRACED_S_MAX = 300
 SESSIONS = 1000
 REQUESTS = 1_000_000

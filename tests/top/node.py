@@ -20,7 +20,7 @@ from telemetry import RUNTIME_DIR, remove_runtime_dir  # noqa: E402
 
 REPO = HERE.parents[1]
 KEEP_DIR = REPO / "build/top"
-WAIT_S_MAX = 60
+WAIT_S_MAX = 180
 SESSIONS = 300
 LOAD = ["--sessions", str(SESSIONS), "--shape", "open", "--rate", "3000", "--pick", "zipf", "--size", "64-2000",
         "--seconds", "3600", "--warmup-s", "0"]

@@ -27,7 +27,7 @@ from screen import Screen, ScreenError, wait_until
 from pair import Pair, PairError  # node.py knows where
 from telemetry import RUNTIME_DIR, Telemetry
 
-RUN_S_MAX = 60
+RUN_S_MAX = 180
 CLIENTS_MAX = 64
 IDLE_S = 1.2  # after which a client may be sent away for another
 PAGES = ("Workers", "Listeners", "Sessions", "Drops", "Histograms", "Instances")

@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import time
 
-WAIT_S_MAX = 30
+WAIT_S_MAX = 120
 _numbers = itertools.count(1)
 
 
