@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py - penstock-top on real penstocks: in terminals of several sizes by tmux, as text, as JSON, and where it must refuse.
+"""run.py - penstock-top on real penstocks: in terminals of several sizes by tmux, over ssh, as text, as JSON, and where it must refuse.
 
     tests/top/run.py [--only TEXT] [--build DIR]
 
@@ -23,6 +23,7 @@ import time
 
 from node import Load, Node, NodeError, REPO, SESSIONS
 from screen import Screen, ScreenError, wait_until
+from ssh import SshServer
 
 from pair import Pair, PairError  # node.py knows where
 from telemetry import RUNTIME_DIR, Telemetry
@@ -236,6 +237,18 @@ def case_resize(world):
         walk_pages(screen, 80, 24)
 
 
+def case_over_ssh(world):
+    with SshServer() as server, Screen(server.command([world.top, "-f", world.busy])) as screen:
+        screen.wait_for(r"\[1 Workers\](.|\n)*\n +0 +\d")
+        walk_pages(screen, 80, 24)
+        screen.resize(132, 43)
+        screen.keys("1")
+        screen.wait_until(lambda lines: any(len(line) > 80 for line in lines) and whole(lines, 132, 43), "a whole wide picture")
+        screen.keys("q")
+        status, lines = screen.wait_for_end()
+        check(status == 0, f"ended with status {status}: {lines}\n{server.said()}")
+
+
 def case_keys(world):
     with world.screen("-f", world.busy, "--interval", "0.5") as screen:
         screen.wait_for(r"worker +busy%.*\n +0 +\d")
@@ -336,6 +349,7 @@ CASES = {
     "40x10": size_case(40, 10),
     "vt100": size_case(80, 24, "vt100"),
     "resize": case_resize,
+    "over-ssh": case_over_ssh,
     "keys": case_keys,
     "pause": case_pause,
     "signals": case_signals,
