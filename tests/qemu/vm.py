@@ -31,6 +31,7 @@ class Card:
     queues: int = 1
     slot: int = 0x10      # its PCI address is 0000:00:SLOT.0
     iommu: bool = True
+    mtu_max: int = 0      # what a virtio device says that it bears; 0: it says nothing
 
     @property
     def address(self):
@@ -46,6 +47,7 @@ class Card:
         if self.model == "virtio":
             network += ",vhost=off"
             model = f"virtio-net-pci,mq={'on' if self.queues > 1 else 'off'},vectors={2 * self.queues + 2}"
+            model += f",host_mtu={self.mtu_max}" if self.mtu_max else ""
             model += ",rss=on,hash=on" if self.queues > 1 else ""
             # A virtio device goes through the IOMMU only when it says so; of old
             # (transitional) ones uio takes the registers.

@@ -2,10 +2,11 @@
 # deploy.sh - from a bare machine to served clients and back, as
 # docs/operations.md tells it: status, bind, reserve, start, look, stop, give
 # back. Each step is tried too early or wrongly first, where WRONG_STEPS says
-# so. The test outside drives the clients in between.
+# so; then the very command that a refusal names binds and reserves. The test
+# outside drives the clients in between.
 #
 # Settings: CARDS PORTS VDEV EAL DRIVER LCORES WORKERS CHECKSUM POLL SAMPLES
-# WRONG_STEPS
+# WRONG_STEPS MTU_MAX
 set -euo pipefail
 
 # shellcheck disable=SC2153  # a setting of the test
@@ -15,10 +16,14 @@ config=/etc/penstock/edge.toml
 cards=($EAL)
 for one in $CARDS; do cards+=(-a "$one"); done
 [[ -z $VDEV ]] || cards+=("--vdev=$VDEV")
+# What the refusals name takes the place of these.
+bind=()
+reserve=(hugepages-setup/reserve.sh --config "$config" --workers "$WORKERS")
 start=(-l "$LCORES" "${cards[@]}" --in-memory --file-prefix=edge -- --config "$config")
 
 wrong_steps_before_bind() {
-    refused 2 "is still with the kernel's driver" penstock "${start[@]}"
+    refused_and_mended_by drivers-config/bind.sh 2 "is still with the kernel's driver" penstock "${start[@]}"
+    bind=("${mends[@]}")
     sed "s/$card/0000:00:1f.7/" "$config" >/tmp/absent.toml
     refused 2 "there is no NIC 0000:00:1f.7" penstock -l 1 -- --config /tmp/absent.toml
     ip link set "$(interface_of "$card")" up
@@ -27,7 +32,20 @@ wrong_steps_before_bind() {
 }
 
 wrong_steps_before_reserve() {
-    refused 2 "too few hugepages" penstock "${start[@]}"
+    refused_and_mended_by hugepages-setup/reserve.sh 2 "too few hugepages" penstock "${start[@]}"
+    reserve=("${mends[@]}")
+}
+
+# The same start with an mtu of the port's.
+long_mtu() {
+    sed "/^rx_checksum/a mtu = $1" "$config" >/tmp/long.toml
+    with_long_mtu=("${start[@]:0:${#start[@]}-1}" /tmp/long.toml)
+}
+
+# Where the card bears less than frames may have, and says so.
+wrong_mtu() {
+    long_mtu $((MTU_MAX + 1))
+    refused 2 "to $MTU_MAX, not $((MTU_MAX + 1)): set mtu of its [[port]] to one of these" penstock "${with_long_mtu[@]}"
 }
 
 wrong_steps_before_start() {
@@ -38,6 +56,8 @@ wrong_steps_before_start() {
     refused 2 "keeps EAL from NIC" penstock -l 1 --no-pci -- --config "$config"
     mkdir -m 777 /run/theirs
     refused 2 "can be written to by others" env RUNTIME_DIRECTORY=/run/theirs penstock "${start[@]}"
+    long_mtu 9300
+    refused 2 "mtu: 9300 is above 9000" penstock "${with_long_mtu[@]}"
     # A worker wants a queue of its own; lcores need not be CPUs of their own.
     refused 2 "give -l at most" penstock --lcores "0@0,1@0,2@0" "${start[@]:2}"
 }
@@ -70,26 +90,41 @@ look() {
 
 prepare() {
     local one
-    for one in $CARDS; do step drivers-config/bind.sh ${DRIVER:+--driver "$DRIVER"} "$one"; done
+    if ((${#bind[@]} > 0)); then
+        step "${bind[@]}"
+    else
+        for one in $CARDS; do step drivers-config/bind.sh ${DRIVER:+--driver "$DRIVER"} "$one"; done
+    fi
     [[ -z $WRONG_STEPS ]] || wrong_steps_before_reserve
-    step hugepages-setup/reserve.sh --config "$config" --workers "$WORKERS"
+    step "${reserve[@]}"
     step hugepages-setup/verify.sh
     [[ -z $WRONG_STEPS ]] || wrong_steps_before_start
+    [[ -z $MTU_MAX ]] || wrong_mtu
 }
 
 serve() {
     start_penstock penstock "${start[@]}"
     [[ -z $WRONG_STEPS ]] || wrong_steps_while_running
+    interrupts=$(vfio_interrupts)
     signal serving
     for name in $SAMPLES; do
         wait_for_test "$name"
         sample "$name"
     done
     wait_for_test clients
+    [[ $POLL != adaptive ]] || woken_by_interrupts
     ask edge /penstock/info /penstock/workers /penstock/port,0
     step penstock-top --batch 1 -f edge
     signal asked
     stop_penstock
+}
+
+# A timer would wake the workers, too: a card that has interrupts for them had some for each session.
+woken_by_interrupts() {
+    local now
+    now=$(vfio_interrupts)
+    say "vfio had $interrupts interrupts before the clients, $now after them"
+    ((now - interrupts >= 24)) || fail "vfio had $((now - interrupts)) interrupts while clients were served"
 }
 
 give_back() {

@@ -31,8 +31,24 @@ refused() {
     ((got == status)) || fail "'$*' ended with $got, not $status: $said"
     [[ $said == *"$words"* ]] || fail "'$*' did not say '$words': $said"
     # Without what EAL had to say before and after.
-    printf '# %s\n%s\n\n' "$*" "$(grep -F "$words" <<<"$said")" | tee -a /job/refusals
+    printf '# %s\n%s\n\n' "$*" "$(grep -F -e "$words" <<<"$said")" | tee -a /job/refusals
 }
+
+# The same for a refusal that names the command which mends it: its words are in $mends afterwards.
+refused_and_mended_by() {
+    local beginning=$1 words=$3 sentence
+    shift
+    refused "$@"
+    sentence=$(grep -F -e "$words" /job/refusals | tail -n 1)
+    [[ $sentence == *"run $beginning "* ]] || fail "'$sentence' names no command that begins with '$beginning'"
+    # Behind a comma stands what else would do.
+    sentence=${sentence##*: run }
+    # shellcheck disable=SC2034  # read by the caller
+    read -ra mends <<<"${sentence%%, *}"
+}
+
+# How many interrupts vfio has had.
+vfio_interrupts() { awk '/vfio/ { for (i = 2; $i ~ /^[0-9]+$/; ++i) sum += $i } END { print sum + 0 }' /proc/interrupts; }
 
 # Asks the stats socket of a file prefix, as a step.
 ask() {
@@ -89,16 +105,19 @@ interface_of() {
     for one in "${found[@]}"; do [[ ! -e $one ]] || basename "$one"; done
 }
 
-# The cards are the kernel's again, and the test may ping the first.
+# The cards are the kernel's again, and the test may ping them: 10.77.0.2 on the first, 10.78.0.2 on the next. Of cards that
+# were one port, which have one address, it pings the first.
 let_kernel_answer() {
-    local one interface
+    local one interface number=77
     for one in $CARDS; do
-        [[ -n $(interface_of "$one") ]] || fail "$one has no interface of the kernel any more"
+        interface=$(interface_of "$one")
+        [[ -n $interface ]] || fail "$one has no interface of the kernel any more"
+        [[ $PORTS == *"$one"* || $number == 77 ]] || continue
+        ip addr add "10.$number.0.2/24" dev "$interface"
+        ip addr add "fd$number::2/64" dev "$interface" nodad
+        ip link set "$interface" up
+        number=$((number + 1))
     done
-    interface=$(interface_of "${CARDS%% *}")
-    ip addr add 10.77.0.2/24 dev "$interface"
-    ip addr add fd77::2/64 dev "$interface" nodad
-    ip link set "$interface" up
     signal kernel
     wait_for_test pinged
 }

@@ -82,6 +82,7 @@ fenced_in() {
     step nsenter -t "$process" --net ip -brief link
     [[ $(ps -o user=,group= -p "$process" | xargs) == "penstock penstock" ]] || fail "it does not run as penstock"
     [[ -z $(awk '/^Cap/ && $2 ~ /[^0]/' "/proc/$process/status") ]] || fail "it has a capability"
+    grep -Eq '^Max locked memory +unlimited +unlimited ' "/proc/$process/limits" || fail "it may not lock what it wants"
     [[ $(nsenter -t "$process" --net ip -brief link | wc -l) == 1 ]] || fail "it sees interfaces of the kernel"
     opens_in_unit /dev/vfio/vfio || fail "its control group may not open /dev/vfio/vfio"
     ! opens_in_unit /dev/kmsg || fail "its control group may open /dev/kmsg"
