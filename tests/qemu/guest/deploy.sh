@@ -119,12 +119,12 @@ serve() {
     stop_penstock
 }
 
-# A timer would wake the workers, too: a card that has interrupts for them had some for each session.
+# A timer would wake the workers, too. How often a worker sleeps is a matter of speed; that a card woke it ten times is not.
 woken_by_interrupts() {
     local now
     now=$(vfio_interrupts)
     say "vfio had $interrupts interrupts before the clients, $now after them"
-    ((now - interrupts >= 24)) || fail "vfio had $((now - interrupts)) interrupts while clients were served"
+    ((now - interrupts >= 10)) || fail "vfio had $((now - interrupts)) interrupts while clients were served"
 }
 
 give_back() {
