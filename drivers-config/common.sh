@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034  # those who source it use what it sets
 # common.sh - what bind.sh, unbind.sh and status.sh share: their way to speak,
 # and facts about PCI network devices, read from sysfs. Sourced, never run; the
-# script that sources it has set `program`.
+# script that sources it has set `program` and `here`.
 
 # Every path into the kernel's trees begins with this, which is empty on a real
 # machine: tests put a tree of their own there.
@@ -9,8 +9,6 @@ sysroot=${PENSTOCK_SYSROOT:-}
 devices_dir=$sysroot/sys/bus/pci/devices
 drivers_dir=$sysroot/sys/bus/pci/drivers
 net_dir=$sysroot/sys/class/net
-state_dir=$sysroot/run/penstock
-bindings=$state_dir/bindings
 noiommu_switch=$sysroot/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 
 say() { echo "${program:?}: $*"; }
@@ -29,6 +27,9 @@ wrong() {
 
 # The head comment of the script that was called.
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[-1]}"; }
+
+# shellcheck source=notes.sh
+. "${here:?}/notes.sh"
 
 # Whether a list, one name a line, has a name.
 has_line() { [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]; }
@@ -194,34 +195,6 @@ refuse_if_in_use() {
 }
 
 is_noiommu_group() { [[ $(cat "$sysroot/sys/kernel/iommu_groups/$1/name" 2>/dev/null) == vfio-noiommu ]]; }
-
-# The notes: a line for each device that bind.sh bound, of five words, "-" for
-# none: ADDRESS DRIVER PREVIOUS_DRIVER INTERFACE[,INTERFACE] MARK. The mark is
-# "noiommu" where we switched vfio's no-IOMMU mode on, "iova-pa" for a device
-# that goes past the IOMMU.
-note_of() { [[ ! -f $bindings ]] || awk -v address="$1" '$1 == address' "$bindings"; }
-
-noted_addresses() { [[ ! -f $bindings ]] || awk '{ print $1 }' "$bindings"; }
-
-noted_interface() {
-    [[ ! -f $bindings ]] ||
-        awk -v name="$1" '{ n = split($4, names, ","); for (i = 1; i <= n; i++) if (names[i] == name) { print $1; exit } }' \
-            "$bindings"
-}
-
-# Replaces the note of a device, by nothing when no more words are given. The
-# file is exchanged in one step, so that a kill leaves the old one or the new.
-note_binding() {
-    local address=$1
-    mkdir -p "$state_dir"
-    {
-        [[ ! -f $bindings ]] || awk -v address="$address" '$1 != address' "$bindings"
-        (($# == 1)) || echo "$*"
-    } >"$bindings.new"
-    mv "$bindings.new" "$bindings"
-    [[ -s $bindings ]] || rm -f "$bindings"
-    rmdir "$state_dir" 2>/dev/null || true
-}
 
 # For what changes the machine: only root may, one at a time. The kernel's own
 # directory serves as the lock, so none is left behind.
