@@ -16,8 +16,6 @@ is_bifurcated() {
     return 1
 }
 
-is_virtio() { [[ $(attribute "$1" vendor) == 0x1af4 ]]; }
-
 # A virtio device whose backend does not go through the IOMMU (QEMU without
 # iommu_platform=on) takes addresses as physical ones. Bit 33 of its features
 # tells while the kernel has it, and our note later.
