@@ -90,10 +90,14 @@ described() {
     echo "$1 (${names:+$names, }${driver:-no driver})"
 }
 
+# An empty name or "." would stand for the first of all devices.
+require_name() { [[ $1 =~ ^[A-Za-z0-9][^/[:space:]]*$ ]] || wrong "'$1' cannot be the name of a device"; }
+
 # The PCI address that the operator means by an address or an interface's name.
 # An interface that went when we bound its device is found in our notes.
 address_of() {
     local meant=${1,,} address
+    require_name "$1"
     for address in "$meant" "0000:$meant"; do
         [[ $address =~ ^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$ ]] || continue
         [[ -e $devices_dir/$address ]] ||

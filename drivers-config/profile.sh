@@ -91,7 +91,8 @@ check_new() {
 
 check_interface() {
     local of_profile=$1 name=$2 addresses link peer lifeline=no
-    [[ -n $name && -d $net_dir/$name ]] || die "there is no interface '$name'; $here/status.sh lists them"
+    require_name "$name"
+    [[ -d $net_dir/$name ]] || die "there is no interface '$name'; $here/status.sh lists them"
     if [[ $of_profile == af_xdp ]]; then
         refuse_lifeline_of "$name" "af_xdp takes the frames of"
     elif has_line "$(default_route_interfaces | with_lower_devices)" "$name"; then

@@ -199,6 +199,9 @@ def wrong_use_ends_with_2(machines):
     machine = one_nic(machines)
     for words, said in (([], "which DEVICE"), (["--driver"], "--driver needs a value"), (["--driver", "ixgbe", "eth1"], "'ixgbe'"),
                         (["--frce", "eth1"], "'--frce'"), (["--profile", "dpdk", "eth1"], "'dpdk' is none of af_packet"),
-                        (["--profile", "uio", "--driver", "vfio-pci", "eth1"], "leave out --driver")):
+                        (["--profile", "uio", "--driver", "vfio-pci", "eth1"], "leave out --driver"),
+                        # As `bind.sh "$NIC"` with a variable that is not set: no device is meant, and none is taken.
+                        ([""], "'' cannot be the name"), (["."], "'.' cannot be"), (["eth1", "../eth1"], "'../eth1' cannot be"),
+                        (["--profile", "af_packet", "."], "'.' cannot be the name")):
         refused(machine, *words, said=[said, "see --help"], status=2)
     expect_done(machine.run(BIND, "--help"), "Usage: bind.sh", "Exit: 0 done")

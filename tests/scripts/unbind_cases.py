@@ -106,8 +106,12 @@ def a_device_in_use_is_not_pulled_away(machines):
 @case
 def wrong_use_of_unbind_ends_with_2(machines):
     machine = one_nic(machines)
-    for words, said in (([], "which DEVICE"), (["--all", "eth1"], "not both"), (["--frce", "eth1"], "'--frce'")):
+    machine.run(BIND, "eth1")
+    picture = machine.picture()
+    for words, said in (([], "which DEVICE"), (["--all", "eth1"], "not both"), (["--frce", "eth1"], "'--frce'"),
+                        ([""], "'' cannot be the name of a device"), (["."], "'.' cannot be"), (["eth1", ""], "'' cannot be")):
         expect_refused(machine.run(UNBIND, *words), said, status=2)
+    expect(machine.picture() == picture, "something was done")
     expect_done(machine.run(UNBIND, "--help"), "Usage: unbind.sh")
 
 
