@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import bind_cases  # noqa: E402, F401
 import guard_cases  # noqa: E402, F401
+import persist_cases  # noqa: E402, F401
 import reserve_cases  # noqa: E402, F401
 import unbind_cases  # noqa: E402, F401
 import verify_cases  # noqa: E402, F401
