@@ -21,8 +21,9 @@
 # All devices are looked at before one is touched. Refused are those that carry
 # the default route or an ssh connection, have addresses or are up, belong to a
 # bond or bridge, or share their IOMMU group with devices that stay with the
-# kernel. What each device was before is noted in /run/penstock/bindings, by
-# which unbind.sh gives it back. A device that is bound already stays so.
+# kernel. What each device was before is noted in /run/penstock/bindings, and
+# with --persist in /var/lib/penstock/bindings; by that unbind.sh gives it back.
+# A device that is bound already stays so.
 # Exit: 0 done, 1 refused or failed, 2 wrong options.
 set -euo pipefail
 
@@ -175,10 +176,13 @@ bind_command() {
     fi
 }
 
-# What a device was before the first of our bindings is what it goes back to.
+# What a device was before the first of our bindings is what it goes back to. A
+# note is of no use any more when the kernel has the device again.
 note_first() {
-    local address=$1 driver=$2 previous=$3 names=$4 mark=$5 first_previous first_names first_mark
-    read -r _ _ first_previous first_names first_mark <<<"$(note_of "$address")" || true
+    local address=$1 driver=$2 previous=$3 names=$4 mark=$5 first_previous='' first_names='' first_mark=''
+    if [[ $previous == - ]] || is_dpdk_driver "$previous"; then
+        read -r _ _ first_previous first_names first_mark <<<"$(note_of "$address")" || true
+    fi
     [[ $mark != - ]] || mark=${first_mark:--}
     note_binding "$address" "$driver" "${first_previous:-$previous}" "${first_names:-$names}" "$mark"
 }
@@ -187,7 +191,7 @@ note_first() {
 # left alone.
 persist_bound() {
     local address=$1 driver=$2
-    if [[ $(cat "$sysroot/etc/driverctl.d/pci-$address" 2>/dev/null) == "$driver" ]]; then
+    if [[ $(override_of "$address") == "$driver" ]]; then
         say "$address keeps $driver over a reboot already"
     elif [[ $dry_run == yes ]]; then
         say "would run: driverctl set-override $address $driver"

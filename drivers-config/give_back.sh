@@ -38,8 +38,6 @@ say_plan() {
     fi
 }
 
-is_persistent() { [[ -e $sysroot/etc/driverctl.d/pci-$1 ]]; }
-
 undo_persistence() {
     is_persistent "$1" || return 0
     command -v driverctl >/dev/null ||
@@ -94,7 +92,7 @@ forget() {
 # The mode was ours to switch on, and goes with the last device that needs it.
 switch_noiommu_off_if_last() {
     [[ $(note_of "$1") == *" noiommu" ]] || return 0
-    [[ $(awk '$5 == "noiommu"' "$bindings" | wc -l) == 1 ]] || return 0
+    [[ $(notes | awk '$5 == "noiommu"' | wc -l) == 1 ]] || return 0
     tell_kernel N "$noiommu_switch" || true
     say "switched vfio's no-IOMMU mode off again"
 }

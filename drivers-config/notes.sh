@@ -1,34 +1,53 @@
-# shellcheck shell=bash disable=SC2154  # what common.sh sets
+# shellcheck shell=bash disable=SC2154  # what common.sh and the script that sources it set
 # notes.sh - what bind.sh writes down of each device that it binds, and by which
 # unbind.sh gives it back. Sourced by common.sh.
-
-state_dir=$sysroot/run/penstock
-bindings=$state_dir/bindings
-
-# The notes: a line for each device that bind.sh bound, of five words, "-" for
-# none: ADDRESS DRIVER PREVIOUS_DRIVER INTERFACE[,INTERFACE] MARK. The mark is
+#
+# A line for each device, of five words, "-" for none: ADDRESS DRIVER
+# PREVIOUS_DRIVER INTERFACE[,INTERFACE] MARK. The mark is
 # "noiommu" where we switched vfio's no-IOMMU mode on, "iova-pa" for a device
 # that goes past the IOMMU.
-note_of() { [[ ! -f $bindings ]] || awk -v address="$1" '$1 == address' "$bindings"; }
 
-noted_addresses() { [[ ! -f $bindings ]] || awk '{ print $1 }' "$bindings"; }
+# A reboot undoes a binding, and /run forgets its note. What driverctl binds
+# anew at each boot is noted where that lasts.
+bindings=$sysroot/run/penstock/bindings
+lasting_bindings=$sysroot/var/lib/penstock/bindings
+
+notes() { cat "$lasting_bindings" "$bindings" 2>/dev/null || true; }
+
+note_of() { notes | awk -v address="$1" '$1 == address && !found++'; }
+
+noted_addresses() { notes | awk '!seen[$1]++ { print $1 }'; }
 
 noted_interface() {
-    [[ ! -f $bindings ]] ||
-        awk -v name="$1" '{ n = split($4, names, ","); for (i = 1; i <= n; i++) if (names[i] == name) { print $1; exit } }' \
-            "$bindings"
+    notes | awk -v name="$1" '
+        { n = split($4, names, ","); for (i = 1; i <= n; i++) if (names[i] == name && !found++) print $1 }'
 }
 
-# Replaces the note of a device, by nothing when no more words are given. The
-# file is exchanged in one step, so that a kill leaves the old one or the new.
+# The driver that driverctl binds a device to at each boot, or nothing.
+override_of() { cat "$sysroot/etc/driverctl.d/pci-$1" 2>/dev/null || true; }
+
+is_persistent() { is_dpdk_driver "$(override_of "$1")"; }
+
+# Replaces the note of a device, by nothing when no more words are given.
 note_binding() {
-    local address=$1
-    mkdir -p "$state_dir"
+    local place=$bindings other=$lasting_bindings
+    if [[ ${persist:-no} == yes ]] || is_persistent "$1"; then place=$lasting_bindings other=$bindings; fi
+    rewrite "$place" "$@"
+    rewrite "$other" "$1"
+}
+
+# The file is exchanged in one step, so that a kill leaves the old one or the
+# new.
+rewrite() {
+    local file=$1 address=$2
+    shift
+    (($# > 1)) || [[ -f $file ]] || return 0
+    mkdir -p "${file%/*}"
     {
-        [[ ! -f $bindings ]] || awk -v address="$address" '$1 != address' "$bindings"
+        [[ ! -f $file ]] || awk -v address="$address" '$1 != address' "$file"
         (($# == 1)) || echo "$*"
-    } >"$bindings.new"
-    mv "$bindings.new" "$bindings"
-    [[ -s $bindings ]] || rm -f "$bindings"
-    rmdir "$state_dir" 2>/dev/null || true
+    } >"$file.new"
+    mv "$file.new" "$file"
+    [[ -s $file ]] || rm -f "$file"
+    rmdir "${file%/*}" 2>/dev/null || true
 }

@@ -56,11 +56,11 @@ show_fit() {
 }
 
 show_note() {
-    local driver previous names holders
+    local driver previous names holders override
     read -r _ driver previous names _ <<<"$(note_of "$1")" || true
     [[ -z $driver ]] || echo "      bound to $driver by bind.sh; before: driver $previous, interface $names"
-    [[ ! -e $sysroot/etc/driverctl.d/pci-$1 ]] ||
-        echo "      driverctl binds it to $(<"$sysroot/etc/driverctl.d/pci-$1") at each boot"
+    override=$(override_of "$1")
+    [[ -z $override ]] || echo "      driverctl binds it to $override at each boot"
     holders=$(device_file_of "$1")
     [[ -z $holders ]] || holders=$(holders_of "$holders")
     [[ -z $holders ]] || echo "      in use by process $holders"

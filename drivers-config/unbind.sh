@@ -5,12 +5,13 @@
 #
 #   DEVICE     a PCI address (0000:3b:00.0 or 3b:00.0), or the name that its
 #              interface had
-#   --all      everything that bind.sh has bound
+#   --all      everything that bind.sh has bound, since the boot or for good
 #   --dry-run  say what would be done, change nothing
 #
-# Each goes back to the driver that it had, as noted in /run/penstock/bindings,
-# and where nothing is noted to the one the kernel chooses. What --persist made
-# lasting is undone as well. A device is told as given back when its interface
+# Each goes back to the driver that it had, as noted in /run/penstock/bindings
+# and, after bind.sh --persist, in /var/lib/penstock/bindings, and where nothing
+# is noted to the one the kernel chooses. What --persist made lasting is undone
+# as well, also after a reboot. A device is told as given back when its interface
 # is there again. One that a process is using is refused.
 # Exit: 0 done, 1 refused or failed, 2 wrong options.
 set -euo pipefail

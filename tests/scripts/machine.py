@@ -1,4 +1,4 @@
-"""A machine that is only files: the parts of /sys, /proc, /dev and /run that the operators' scripts look at.
+"""A machine that is only files: the parts of /sys, /proc, /dev, /run and /var that the operators' scripts look at.
 
 The scripts find it through PENSTOCK_SYSROOT. Beside the tree stands bin/, first in their PATH, whose tools
 (fake_tool.py under many names) do to the tree what the kernel would; `told` are the commands they were called with."""
@@ -35,7 +35,7 @@ class Machine:
     def __init__(self, place, iommu=True):
         self.root, self.bin, self.iommu = place / "root", place / "bin", iommu
         for path in ("sys/bus/pci/devices", "sys/bus/pci/drivers", "sys/class/net", "sys/kernel/iommu_groups", "sys/module",
-                     "proc/net", "proc/sys/vm", "dev/vfio", "run", "fake/stash", "etc/driverctl.d"):
+                     "proc/net", "proc/sys/vm", "dev/vfio", "run", "var/lib", "fake/stash", "etc/driverctl.d"):
             (self.root / path).mkdir(parents=True)
         self.bin.mkdir()
         for tool in TOOLS:
@@ -85,6 +85,12 @@ class Machine:
         done = self.run("drivers-config/bind.sh", address, "--driver", driver)
         assert done.status == 0, done
         shutil.rmtree(self.root / "run/penstock")
+
+    def reboot(self):
+        """What a boot leaves of notes and bindings: the kernel has forgotten both, and driverctl has put its own back."""
+        shutil.rmtree(self.root / "run/penstock", ignore_errors=True)
+        for saved in sorted((self.root / "etc/driverctl.d").iterdir()):
+            assert self.driver(saved.name.removeprefix("pci-")) == saved.read_text().strip(), saved
 
     def add_nic(self, address, interface, driver="e1000e", vendor="0x8086", group=None, node=0, virtio=None, device="0x10d3"):
         """A PCI network device with its kernel driver and interface; `virtio` is the string of its feature bits."""

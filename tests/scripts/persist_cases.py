@@ -1,7 +1,9 @@
 """bind.sh --persist and its undo, at once and after a reboot."""
 
-from bind_cases import BIND, NIC, UNBIND, one_nic
+from bind_cases import BIND, NIC, OTHER, UNBIND, one_nic
 from cases import case, expect, expect_done, expect_refused
+from unbind_cases import STATUS
+
 
 @case
 def a_persistent_binding_is_driverctls(machines):
@@ -23,3 +25,45 @@ def a_bound_device_is_made_persistent_unless_at_work(machines):
     expect_refused(machine.run(BIND, "--persist", "eth1"), "in use by process 4242 (penstock)")
     (machine.root / "proc/4242/fd/7").unlink()
     expect_done(machine.run(BIND, "--persist", "eth1"), "keeps vfio-pci over a reboot")
+
+
+def after_reboot(machines, *interfaces):
+    """A machine whose NICs were bound for good before its boot, and what it was like before that."""
+    machine = one_nic(machines)
+    machine.add_nic(OTHER, "eth2", driver="ixgbe")
+    picture = machine.picture()
+    expect_done(machine.run(BIND, "--persist", *interfaces))
+    machine.reboot()
+    return machine, picture
+
+
+@case
+def a_persistent_binding_is_undone_after_a_reboot(machines):
+    for interfaces, words in ((["eth1", "eth2"], ["--all"]), (["eth1"], ["eth1"]), (["eth2"], [OTHER])):
+        machine, picture = after_reboot(machines, *interfaces)
+        expect_done(machine.run(STATUS), "bound to vfio-pci by bind.sh; before: driver", "at each boot")
+        done = machine.run(UNBIND, *words)
+        expect_done(done, "no longer kept", *(f"interface {name}" for name in interfaces))
+        expect(machine.picture() == picture, "is not as it was", done)
+        expect_done(machine.run(UNBIND, "--all"), "nothing is bound")
+
+
+@case
+def only_what_is_bound_for_good_is_noted_for_good(machines):
+    machine = one_nic(machines)
+    machine.add_nic(OTHER, "eth2")
+    expect_done(machine.run(BIND, "eth1"))
+    expect_done(machine.run(BIND, "--persist", "eth2"))
+    expect(machine.read("run/penstock/bindings") == f"{NIC} vfio-pci e1000e eth1 -\n", "the note of this boot is wrong")
+    expect(machine.read("var/lib/penstock/bindings") == f"{OTHER} vfio-pci e1000e eth2 -\n", "the lasting note is wrong")
+    expect_done(machine.run(UNBIND, "--all"), "interface eth1", "interface eth2")
+
+
+@case
+def a_note_that_an_earlier_boot_left_is_not_believed(machines):
+    machine, _ = after_reboot(machines, "eth1")
+    expect_done(machine.run(UNBIND, "eth1"))
+    # As after `driverctl unset-override` by hand, and a new name for the interface.
+    machine.write("var/lib/penstock/bindings", f"{NIC} vfio-pci oldname eth9 -\n")
+    expect_done(machine.run(BIND, "eth1"))
+    expect_done(machine.run(UNBIND, "eth1"), "with e1000e again, interface eth1")

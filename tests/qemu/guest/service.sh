@@ -38,9 +38,10 @@ bind() {
     [[ $(stat -c '%G %a' "$file") == "penstock 660" ]] || fail "$file is not the group's"
 }
 
-# What a boot does: the kernel's driver takes the card, udev finds it, and the
-# unit of driverctl takes it back.
+# What a boot does: /run is empty, the kernel's driver takes the card, udev finds
+# it, and the unit of driverctl takes it back.
 find_after_boot() {
+    rm -r /run/penstock 2>/dev/null || true
     echo >"$device/driver_override"
     dpdk-devbind.py --bind="$1" "$card"
     [[ $(basename "$(readlink "$device/driver")") == "$1" ]] || fail "the kernel's driver did not take $card"
@@ -130,6 +131,7 @@ serve_as_plain_user() {
 give_back() {
     step penstock-unbind --all
     [[ ! -e /etc/driverctl.d/pci-$card ]] || fail "the override of driverctl is left"
+    [[ ! -e /var/lib/penstock ]] || fail "the note of what was bound is left"
     step systemctl disable --now penstock-hugepages
     [[ $(cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) == 0 ]] || fail "hugepages are left"
     let_kernel_answer
