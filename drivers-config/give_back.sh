@@ -14,23 +14,23 @@ give_back() {
     now=$(driver_of "$address")
     if [[ -n $now ]] && ! is_dpdk_driver "$now"; then
         say "$(described "$address") is with the kernel already"
+        undo_persistence "$address"
         [[ $dry_run == yes ]] || forget "$address"
         return
     fi
     refuse_if_in_use "$address"
+    [[ $dry_run == yes ]] || require_devbind
+    undo_persistence "$address"
     if [[ $dry_run == yes ]]; then
         say_plan "$address" "$previous"
         return
     fi
-    require_devbind
-    undo_persistence "$address"
     hand_to_kernel "$address" "$previous"
     check_return "$address" "$previous" "$names"
     forget "$address"
 }
 
 say_plan() {
-    ! is_persistent "$1" || say "would run: driverctl unset-override $1"
     if [[ $2 == - ]]; then
         say "would let the kernel choose a driver for $1 (dpdk-devbind.py --unbind $1, then drivers_probe)"
     else
@@ -38,11 +38,16 @@ say_plan() {
     fi
 }
 
+# `driverctl unset-override` would unbind the device, also from the kernel's
+# driver that works again; it fails and keeps its file where no driver takes the
+# device or the device is gone. So the file goes, and nothing else is touched.
 undo_persistence() {
     is_persistent "$1" || return 0
-    command -v driverctl >/dev/null ||
-        die "$1 was bound to stay so over a reboot, and driverctl, which did it, is gone: apt-get install driverctl"
-    driverctl unset-override "$1" || die "driverctl could not undo its override of $1 (driverctl list-overrides)"
+    if [[ $dry_run == yes ]]; then
+        say "would remove $(override_file "$1"), by which driverctl binds it at each boot"
+        return
+    fi
+    rm -f "$sysroot$(override_file "$1")"
     say "$1 is no longer kept from the kernel over a reboot"
 }
 

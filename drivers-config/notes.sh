@@ -23,9 +23,12 @@ noted_interface() {
         { n = split($4, names, ","); for (i = 1; i <= n; i++) if (names[i] == name && !found++) print $1 }'
 }
 
-# The driver that driverctl binds a device to at each boot, or nothing.
-override_of() { cat "$sysroot/etc/driverctl.d/pci-$1" 2>/dev/null || true; }
+# Where driverctl keeps the driver that it binds a device to at each boot.
+override_file() { echo "/etc/driverctl.d/pci-$1"; }
 
+override_of() { cat "$sysroot$(override_file "$1")" 2>/dev/null || true; }
+
+# An override to a driver of the kernel is none of our concern.
 is_persistent() { is_dpdk_driver "$(override_of "$1")"; }
 
 # Replaces the note of a device, by nothing when no more words are given.

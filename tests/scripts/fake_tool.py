@@ -118,18 +118,16 @@ def devbind(words):
 
 
 def driverctl(words):
+    """Binds first and saves then, so that it fails without a trace in its folder."""
     note("driverctl", *words)
-    command, address = words[:2]
-    driver = words[2] if command == "set-override" else ""
+    command, address, driver = words
+    if command != "set-override":
+        sys.exit(f"driverctl: not known here: {words}")
     detach(address)
     set_override(address, driver)
-    saved = ROOT / "etc/driverctl.d" / f"pci-{address}"
-    if not attach(address, driver or (ROOT / "fake/kernel_driver" / address).read_text()):
+    if not attach(address, driver):
         return 1
-    if driver:
-        saved.write_text(driver + "\n")
-    else:
-        saved.unlink(missing_ok=True)
+    (ROOT / "etc/driverctl.d" / f"pci-{address}").write_text(driver + "\n")
     return 0
 
 

@@ -4,6 +4,8 @@ from bind_cases import BIND, NIC, OTHER, UNBIND, one_nic
 from cases import case, expect, expect_done, expect_refused
 from unbind_cases import STATUS
 
+OVERRIDE = f"etc/driverctl.d/pci-{NIC}"
+
 
 @case
 def a_persistent_binding_is_driverctls(machines):
@@ -67,3 +69,49 @@ def a_note_that_an_earlier_boot_left_is_not_believed(machines):
     machine.write("var/lib/penstock/bindings", f"{NIC} vfio-pci oldname eth9 -\n")
     expect_done(machine.run(BIND, "eth1"))
     expect_done(machine.run(UNBIND, "eth1"), "with e1000e again, interface eth1")
+
+
+@case
+def the_override_of_a_device_that_the_kernel_has_is_removed(machines):
+    for words in (["--all"], [NIC]):
+        machine, picture = after_reboot(machines, "eth1")
+        machine.given_back_by_hand(NIC)
+        machine.set_up("eth1", "10.1.2.3/24")
+        told, override = machine.told(), machine.read(OVERRIDE)
+        expect_done(machine.run(UNBIND, "--dry-run", *words), "with the kernel already", f"would remove /{OVERRIDE}")
+        expect(machine.read(OVERRIDE) == override, "was removed in a dry run")
+        expect_done(machine.run(UNBIND, *words), "with the kernel already", "no longer kept")
+        # It may be at work again: nothing but the override is touched.
+        expect(machine.told() == told, "the device was touched", machine.told()[len(told):])
+        machine.write("sys/class/net/eth1/flags", "0x1002\n")
+        expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def an_override_to_a_driver_of_the_kernel_is_left_alone(machines):
+    machine = one_nic(machines)
+    machine.write(OVERRIDE, "e1000e\n")
+    picture = machine.picture()
+    expect_done(machine.run(UNBIND, "eth1"), "with the kernel already")
+    expect(machine.picture() == picture, "something was changed")
+
+
+@case
+def a_persistent_binding_of_a_device_without_driver_is_undone(machines):
+    machine = machines()
+    machine.add_nic(NIC, None)
+    (machine.root / f"sys/bus/pci/devices/{NIC}/driver").unlink()
+    machine.write(f"fake/kernel_driver/{NIC}", "not-there")
+    picture = machine.picture()
+    expect_done(machine.run(BIND, "--persist", NIC), "was without a driver")
+    machine.reboot()
+    expect_done(machine.run(UNBIND, "--all"), "has no driver, as before")
+    expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def the_undo_needs_no_driverctl(machines):
+    machine, picture = after_reboot(machines, "eth1")
+    (machine.bin / "driverctl").unlink()
+    expect_done(machine.run(UNBIND, "--all"), "no longer kept", "interface eth1")
+    expect(machine.picture() == picture, "is not as it was")
