@@ -43,7 +43,7 @@ def complaint_of(function):
 
         try:
             function(machines)
-        except (Wrong, subprocess.TimeoutExpired, AssertionError) as wrong:
+        except (Wrong, subprocess.TimeoutExpired, AssertionError, OSError) as wrong:
             return str(wrong)
     return None
 
