@@ -188,15 +188,17 @@ note_first() {
 }
 
 # driverctl binds anew when it writes down an override, so a device at work is
-# left alone.
+# left alone. What one had before that was bound by hand is for the kernel to say.
 persist_bound() {
     local address=$1 driver=$2
     if [[ $(override_of "$address") == "$driver" ]]; then
+        [[ $dry_run == yes ]] || note_first "$address" "$driver" - - -
         say "$address keeps $driver over a reboot already"
     elif [[ $dry_run == yes ]]; then
         say "would run: driverctl set-override $address $driver"
     else
         refuse_if_in_use "$address"
+        note_first "$address" "$driver" - - -
         driverctl set-override "$address" "$driver" || die "driverctl could not keep $driver for $address"
         say "$address keeps $driver over a reboot"
     fi

@@ -1,5 +1,7 @@
 """bind.sh --persist and its undo, at once and after a reboot."""
 
+import shutil
+
 from bind_cases import BIND, NIC, OTHER, UNBIND, one_nic
 from cases import case, expect, expect_done, expect_refused
 from unbind_cases import STATUS
@@ -115,3 +117,35 @@ def the_undo_needs_no_driverctl(machines):
     (machine.bin / "driverctl").unlink()
     expect_done(machine.run(UNBIND, "--all"), "no longer kept", "interface eth1")
     expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def persisting_moves_the_note(machines):
+    machine = one_nic(machines)
+    picture = machine.picture()
+    expect_done(machine.run(BIND, "eth1"))
+    expect_done(machine.run(BIND, "--persist", "eth1"))
+    expect(machine.read("var/lib/penstock/bindings") == f"{NIC} vfio-pci e1000e eth1 -\n", "the note is wrong")
+    expect(not machine.path("run/penstock").exists(), "there are two notes")
+    machine.reboot()
+    expect_done(machine.run(UNBIND, "--all"), "interface eth1")
+    expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def what_was_bound_by_hand_and_persisted_is_given_back(machines):
+    for saved in (None, "vfio-pci\n"):
+        machine = one_nic(machines)
+        picture = machine.picture()
+        machine.bound_by_hand(NIC)
+        if saved:
+            machine.write(OVERRIDE, saved)
+        machine.hold("/dev/vfio/0")
+        if not saved:
+            expect_refused(machine.run(BIND, "--persist", NIC), "in use by process 4242")
+            expect_done(machine.run(UNBIND, "--all"), "nothing is bound")
+        shutil.rmtree(machine.path("proc/4242"))
+        expect_done(machine.run(BIND, "--persist", NIC), "keeps vfio-pci over a reboot")
+        machine.reboot()
+        expect_done(machine.run(UNBIND, "--all"), "with e1000e again, interface eth1")
+        expect(machine.picture() == picture, "is not as it was")
