@@ -139,7 +139,7 @@ no_module() {
 
 # Binds one device and sees in sysfs whether it is.
 take() {
-    local address=$1 driver=$2 before names mark=- command out
+    local address=$1 driver=$2 before names mark=- switch=no command out
     before=$(driver_of "$address")
     names=$(interfaces_of "$address" | paste -sd,)
     if [[ $before == "$driver" ]]; then
@@ -152,11 +152,11 @@ take() {
         say "would run: $(bind_command "$address" "$driver")"
         return
     fi
-    if needs_noiommu_switched_on "$address" "$driver"; then mark=noiommu; fi
+    if needs_noiommu_switched_on "$address" "$driver"; then switch=yes; fi
     if [[ $driver == vfio-pci ]] && has_iommu "$address" && goes_past_iommu "$address"; then mark=iova-pa; fi
     # Noted before it happens, so that a kill in the middle loses nothing.
     note_first "$address" "$driver" "${before:--}" "${names:--}" "$mark"
-    [[ $mark != noiommu ]] || tell_kernel Y "$noiommu_switch" || true
+    [[ $switch == no ]] || switch_noiommu_on
     read -ra command <<<"$(bind_command "$address" "$driver")"
     out=$("${command[@]}" 2>&1) || true
     if [[ $(driver_of "$address") != "$driver" ]]; then

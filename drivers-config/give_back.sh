@@ -90,15 +90,25 @@ check_return() {
 }
 
 forget() {
-    switch_noiommu_off_if_last "$1"
+    switch_noiommu_off_if_last
     note_binding "$1"
 }
 
-# The mode was ours to switch on, and goes with the last device that needs it.
+# vfio's no-IOMMU mode is one switch for all devices. Where it was ours to switch
+# on, it goes with the last device that needs it, whoever bound that one; until
+# then a file of ours stays, which a reboot forgets as it does the mode.
+switch_noiommu_on() {
+    mkdir -p "${noiommu_note%/*}"
+    : >"$noiommu_note"
+    tell_kernel Y "$noiommu_switch" || true
+}
+
 switch_noiommu_off_if_last() {
-    [[ $(note_of "$1") == *" noiommu" ]] || return 0
-    [[ $(notes | awk '$5 == "noiommu"' | wc -l) == 1 ]] || return 0
+    [[ -e $noiommu_note ]] || return 0
+    ! grep -qsx vfio-noiommu "$sysroot"/sys/kernel/iommu_groups/*/name || return 0
     tell_kernel N "$noiommu_switch" || true
+    rm -f "$noiommu_note"
+    rmdir "${noiommu_note%/*}" 2>/dev/null || true
     say "switched vfio's no-IOMMU mode off again"
 }
 

@@ -98,7 +98,6 @@ refuse_owner() {
         die "only root can drive $address without vfio and an IOMMU: leave out --owner, or $(iommu_advice)"
 }
 
-# vfio's no-IOMMU mode is one switch for all devices that have none.
 needs_noiommu_switched_on() {
     [[ $2 == vfio-pci ]] && ! has_iommu "$1" || return 1
     [[ -e $noiommu_switch ]] || die "$(no_noiommu)"

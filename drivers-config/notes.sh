@@ -1,16 +1,17 @@
-# shellcheck shell=bash disable=SC2154  # what common.sh and the script that sources it set
+# shellcheck shell=bash disable=SC2034,SC2154  # what common.sh sets, and what others use
 # notes.sh - what bind.sh writes down of each device that it binds, and by which
 # unbind.sh gives it back. Sourced by common.sh.
 #
 # A line for each device, of five words, "-" for none: ADDRESS DRIVER
-# PREVIOUS_DRIVER INTERFACE[,INTERFACE] MARK. The mark is
-# "noiommu" where we switched vfio's no-IOMMU mode on, "iova-pa" for a device
+# PREVIOUS_DRIVER INTERFACE[,INTERFACE] MARK. The mark is "iova-pa" for a device
 # that goes past the IOMMU.
 
 # A reboot undoes a binding, and /run forgets its note. What driverctl binds
 # anew at each boot is noted where that lasts.
 bindings=$sysroot/run/penstock/bindings
 lasting_bindings=$sysroot/var/lib/penstock/bindings
+# This stands beside the notes while vfio's no-IOMMU mode is on by us.
+noiommu_note=$sysroot/run/penstock/noiommu
 
 notes() { cat "$lasting_bindings" "$bindings" 2>/dev/null || true; }
 

@@ -48,6 +48,8 @@ main() {
     for name in "${meant[@]}"; do addresses+=("$(address_of "$name")"); done
     [[ $all == no ]] || mapfile -t addresses < <(noted_addresses)
     if ((${#addresses[@]} == 0)); then
+        # The last device that needed the mode may have gone back by hand.
+        [[ $dry_run == yes || ! -e $noiommu_note ]] || { become_the_only_one && switch_noiommu_off_if_last; }
         say "nothing is bound by bind.sh"
         exit 0
     fi

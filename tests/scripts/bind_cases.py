@@ -4,6 +4,7 @@ from cases import case, expect, expect_done, expect_refused
 
 BIND, UNBIND = "drivers-config/bind.sh", "drivers-config/unbind.sh"
 NIC, OTHER = "0000:3b:00.0", "0000:3b:00.1"
+NOIOMMU = "sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 
 def one_nic(machines, **more):
@@ -81,7 +82,7 @@ def several_devices_are_looked_at_before_one_is_touched(machines):
 def no_iommu_mode_is_switched_on_by_force_and_off_again(machines):
     machine = one_nic(machines, iommu=False)
     machine.add_nic(OTHER, "eth2")
-    machine.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+    machine.write(NOIOMMU, "N\n")
     picture = machine.picture()
     done = machine.run(BIND, "--force", "--persist", "eth1")
     expect_done(done, "WARNING: without an IOMMU", "must run as root", "/etc/modprobe.d", "is bound to vfio-pci")
@@ -94,10 +95,41 @@ def no_iommu_mode_is_switched_on_by_force_and_off_again(machines):
 @case
 def no_iommu_mode_that_was_on_stays_on(machines):
     machine = one_nic(machines, iommu=False)
-    machine.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+    machine.write(NOIOMMU, "Y\n")
     expect_done(machine.run(BIND, "--force", "eth1"))
     expect_done(machine.run(UNBIND, "--all"))
-    expect(machine.read("sys/module/vfio/parameters/enable_unsafe_noiommu_mode") == "Y\n", "was switched off")
+    expect(machine.read(NOIOMMU) == "Y\n", "was switched off")
+
+
+@case
+def no_iommu_mode_goes_back_with_the_last_that_needs_it(machines):
+    for by_hand in (False, True):
+        machine = one_nic(machines, iommu=False)
+        machine.add_nic(OTHER, "eth2")
+        machine.write(NOIOMMU, "N\n")
+        picture = machine.picture()
+        expect_done(machine.run(BIND, "--force", "eth1"))
+        if by_hand:
+            machine.devbind("vfio-pci", OTHER)
+        else:
+            expect_done(machine.run(BIND, "--force", "eth2"))
+        done = machine.run(UNBIND, "eth1")
+        expect_done(done, "interface eth1")
+        expect(machine.read(NOIOMMU) == "Y\n", "was switched off under the other", done)
+        if by_hand:
+            machine.devbind("e1000e", OTHER)
+        expect_done(machine.run(UNBIND, *(["--all"] if by_hand else [OTHER])), "switched vfio's no-IOMMU mode off again")
+        expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def no_iommu_mode_goes_back_after_a_binding_that_failed(machines):
+    machine = one_nic(machines, iommu=False)
+    machine.write(NOIOMMU, "N\n")
+    machine.kernel["faults"] = ["vfio-pci"]
+    picture = machine.picture()
+    done = machine.run(BIND, "--force", "eth1")
+    expect(done.status == 1 and machine.picture() == picture, "is not as it was", done)
 
 
 @case

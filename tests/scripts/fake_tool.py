@@ -84,11 +84,12 @@ def vfio_takes(address):
     switch = ROOT / "sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
     if not switch.exists() or switch.read_text().strip() != "Y":
         return False
-    home = ROOT / "sys/kernel/iommu_groups/90"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "name").write_text("vfio-noiommu\n")
-    relative(group, home)
-    (ROOT / "dev/vfio/noiommu-90").write_text("")
+    groups = ROOT / "sys/kernel/iommu_groups"
+    number = next(number for number in range(90, 100) if not (groups / str(number)).exists())
+    (groups / str(number)).mkdir()
+    (groups / str(number) / "name").write_text("vfio-noiommu\n")
+    relative(group, groups / str(number))
+    (ROOT / f"dev/vfio/noiommu-{number}").write_text("")
     return True
 
 

@@ -86,11 +86,10 @@ class Machine:
         assert done.status == 0, done
         shutil.rmtree(self.root / "run/penstock")
 
-    def given_back_by_hand(self, address):
-        """As after dpdk-devbind.py without us: our notes are still there."""
-        natural = self.read(f"fake/kernel_driver/{address}")
+    def devbind(self, driver, address):
+        """dpdk-devbind.py, called by hand."""
         self.write("fake/kernel.json", json.dumps(self.kernel))
-        subprocess.run([self.bin / "dpdk-devbind.py", f"--bind={natural}", address], check=True, timeout=RUN_SECONDS,
+        subprocess.run([self.bin / "dpdk-devbind.py", f"--bind={driver}", address], check=True, timeout=RUN_SECONDS,
                        env={**os.environ, "PENSTOCK_SYSROOT": str(self.root)})
 
     def reboot(self):

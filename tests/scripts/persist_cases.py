@@ -77,7 +77,7 @@ def a_note_that_an_earlier_boot_left_is_not_believed(machines):
 def the_override_of_a_device_that_the_kernel_has_is_removed(machines):
     for words in (["--all"], [NIC]):
         machine, picture = after_reboot(machines, "eth1")
-        machine.given_back_by_hand(NIC)
+        machine.devbind("e1000e", NIC)
         machine.set_up("eth1", "10.1.2.3/24")
         told, override = machine.told(), machine.read(OVERRIDE)
         expect_done(machine.run(UNBIND, "--dry-run", *words), "with the kernel already", f"would remove /{OVERRIDE}")
