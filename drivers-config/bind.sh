@@ -228,6 +228,7 @@ main() {
     local name address word eal=()
     for name in "${meant[@]}"; do
         address=$(address_of "$name")
+        require_device "$address"
         [[ -z $profile ]] || refuse_wrong_profile "$address"
         [[ " ${addresses[*]} " == *" $address "* ]] || addresses+=("$address")
     done

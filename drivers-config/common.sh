@@ -93,6 +93,10 @@ described() {
 # An empty name or "." would stand for the first of all devices.
 require_name() { [[ $1 =~ ^[A-Za-z0-9][^/[:space:]]*$ ]] || wrong "'$1' cannot be the name of a device"; }
 
+require_device() {
+    [[ -e $devices_dir/$1 ]] || die "there is no PCI device $1; drivers-config/status.sh shows what there is"
+}
+
 # The PCI address that the operator means by an address or an interface's name.
 # An interface that went when we bound its device is found in our notes.
 address_of() {
@@ -100,8 +104,7 @@ address_of() {
     require_name "$1"
     for address in "$meant" "0000:$meant"; do
         [[ $address =~ ^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$ ]] || continue
-        [[ -e $devices_dir/$address ]] ||
-            die "there is no PCI device $address; drivers-config/status.sh shows what there is"
+        require_device "$address"
         [[ $(attribute "$address" class) == 0x02* ]] ||
             die "$address is no network device (class $(attribute "$address" class))," \
                 "drivers-config/status.sh shows those there are"

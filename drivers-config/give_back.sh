@@ -12,8 +12,12 @@ give_back() {
     local address=$1 now previous=- names=-
     read -r _ _ previous names _ <<<"$(note_of "$address") - - - -" || true
     now=$(driver_of "$address")
-    if [[ -n $now ]] && ! is_dpdk_driver "$now"; then
-        say "$(described "$address") is with the kernel already"
+    if [[ ! -e $devices_dir/$address ]] || { [[ -n $now ]] && ! is_dpdk_driver "$now"; }; then
+        if [[ -n $now ]]; then
+            say "$(described "$address") is with the kernel already"
+        else
+            say "$address is gone: it was pulled out, or its virtual function removed"
+        fi
         undo_persistence "$address"
         [[ $dry_run == yes ]] || forget "$address"
         return

@@ -92,6 +92,10 @@ class Machine:
         subprocess.run([self.bin / "dpdk-devbind.py", f"--bind={driver}", address], check=True, timeout=RUN_SECONDS,
                        env={**os.environ, "PENSTOCK_SYSROOT": str(self.root)})
 
+    def pull_out(self, address):
+        """A card that is unplugged, or a virtual function that is removed."""
+        shutil.rmtree(self.root / f"sys/bus/pci/devices/{address}")
+
     def reboot(self):
         """What a boot leaves of notes and bindings: the kernel has forgotten both, and driverctl has put its own back."""
         shutil.rmtree(self.root / "run/penstock", ignore_errors=True)

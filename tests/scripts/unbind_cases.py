@@ -92,6 +92,23 @@ def an_interface_that_does_not_come_back_is_told(machines):
 
 
 @case
+def a_device_that_is_gone_is_forgotten(machines):
+    for persist, words in (([], ["--all"]), (["--persist"], ["--all"]), ([], ["eth1"])):
+        machine = one_nic(machines)
+        machine.add_nic(OTHER, "eth2")
+        expect_done(machine.run(BIND, *persist, "eth1", "eth2"))
+        machine.pull_out(NIC)
+        picture = machine.picture()
+        expect_done(machine.run(UNBIND, "--dry-run", *words), f"{NIC} is gone")
+        expect(machine.picture() == picture, "something was done")
+        expect_refused(machine.run(BIND, "eth1"), f"there is no PCI device {NIC}")
+        expect_done(machine.run(UNBIND, *words), f"{NIC} is gone")
+        expect_done(machine.run(UNBIND, "--all"), "interface eth2" if words == ["eth1"] else "nothing is bound")
+        expect(not any(machine.path(name).exists() for name in ("run/penstock", "var/lib/penstock", f"etc/driverctl.d/pci-{NIC}")),
+               "something is left")
+
+
+@case
 def a_device_in_use_is_not_pulled_away(machines):
     machine = one_nic(machines)
     machine.run(BIND, "eth1")
