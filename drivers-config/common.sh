@@ -122,12 +122,18 @@ address_of() {
 }
 
 # Interfaces that carry a default route, IPv4 or IPv6; a kernel may lack either.
+# Only ip knows all the legs of a multipath route and the other routing tables;
+# status.sh does without where it is not installed.
 default_route_interfaces() {
     {
         awk 'NR > 1 && $2 == "00000000" && $8 == "00000000" { print $1 }' "$sysroot/proc/net/route"
-        awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { print $10 }' "$sysroot/proc/net/ipv6_route"
-    } 2>/dev/null | sort -u || true
+        awk '$1 ~ /^0+$/ && $2 == "00" { print $10 }' "$sysroot/proc/net/ipv6_route"
+        ip -o route show table all default | devices_of_routes
+        ip -6 -o route show table all default | devices_of_routes
+    } 2>/dev/null | grep -vxE 'lo|[*]' | sort -u || true
 }
+
+devices_of_routes() { awk '{ for (i = 1; i < NF; i++) if ($i == "dev") print $(i + 1) }'; }
 
 # Both addresses of each living ssh connection to this machine, "OURS PEER":
 # the one we came by, and all that sshd holds (sudo forgets SSH_CONNECTION).
@@ -151,7 +157,7 @@ ssh_interfaces() {
             continue
         fi
         ip -o addr show to "$ours" 2>/dev/null | awk '{ sub(/@.*/, "", $2); print $2 }'
-        ip -o route get "$peer" 2>/dev/null | awk '{ for (i = 1; i < NF; i++) if ($i == "dev") print $(i + 1) }'
+        ip -o route get "$peer" 2>/dev/null | devices_of_routes
     done < <(ssh_connections) | sort -u || true
 }
 

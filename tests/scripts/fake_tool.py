@@ -148,6 +148,7 @@ def modprobe(words):
 
 
 def ip(words):
+    family = 6 if "-6" in words else 4
     words = [word for word in words if not word.startswith("-")]
     interfaces = KERNEL["interfaces"]
     if words[:3] == ["addr", "show", "dev"]:
@@ -158,6 +159,9 @@ def ip(words):
             for address in interface.get("addresses", []):
                 if address.split("/")[0] == words[3]:
                     print(f"3: {name}    inet {address} scope global {name}")
+    elif words == ["route", "show", "table", "all", "default"]:
+        for route in KERNEL["default_routes"].get(str(family), []):
+            print(f"default {route}")
     elif words[:2] == ["route", "get"]:
         if words[2] not in KERNEL["routes"]:
             return 2

@@ -3,6 +3,7 @@
 from bind_cases import BIND, NIC, OTHER, UNBIND, expect_untouched, one_nic, refused
 from cases import case, expect, expect_done, expect_refused
 
+STATUS = "drivers-config/status.sh"
 CHOOSE_ANOTHER = "choose another device"
 
 
@@ -22,6 +23,29 @@ def the_default_route_is_refused(machines):
         machine.route_by("eth1", family)
         refused(machine, "eth1", said=["eth1, which carries the default route", CHOOSE_ANOTHER, "--force"])
         refused(machine, "--dry-run", "--driver", "uio_pci_generic", NIC, said=["default route"])
+
+
+@case
+def each_leg_and_each_table_of_default_routes_is_seen(machines):
+    # As ip prints them; /proc/net/route has only the first leg, and only the main table.
+    for family, route in (
+            ("4", "proto static metric 100 \\\tnexthop via 192.0.2.1 dev eth0 weight 1 \\\tnexthop via 198.51.100.1 dev eth1 weight 1 "),
+            ("4", "via 198.51.100.1 dev eth1 table 100 proto static "),
+            ("6", "via fe80::1 dev eth1 table 100 proto ra metric 1024 pref medium")):
+        machine = one_nic(machines)
+        machine.route_by("eth0")
+        machine.kernel["default_routes"] = {"6": ["dev lo metric 4294967295 error -101"]}
+        expect_done(machine.run(BIND, "--dry-run", "eth1"))
+        machine.kernel["default_routes"] = {family: ["via 192.0.2.1 dev eth0 proto dhcp ", route]}
+        refused(machine, "eth1", said=["eth1, which carries the default route"])
+
+
+@case
+def without_ip_status_knows_the_default_routes_of_proc(machines):
+    machine = one_nic(machines)
+    machine.route_by("eth1")
+    (machine.bin / "ip").unlink()
+    expect_done(machine.run(STATUS), "carries the default route: NEVER")
 
 
 @case

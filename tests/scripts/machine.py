@@ -51,7 +51,8 @@ class Machine:
         self.write("proc/cmdline", "quiet intel_iommu=on\n" if iommu else "quiet\n")
         self.write("proc/mounts", "")
         # What the fake kernel knows: modules that can be loaded, addresses, routes, faults.
-        self.kernel = {"modules": ["vfio-pci", "uio_pci_generic"], "interfaces": {}, "routes": {}, "ssh": [], "faults": []}
+        self.kernel = {"modules": ["vfio-pci", "uio_pci_generic"], "interfaces": {}, "routes": {}, "default_routes": {}, "ssh": [],
+                       "faults": []}
         self.load("vfio-pci")
         self.groups = 0
 

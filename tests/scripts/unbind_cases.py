@@ -4,9 +4,8 @@ import shutil
 
 from bind_cases import BIND, NIC, OTHER, UNBIND, expect_untouched, one_nic
 from cases import case, expect, expect_done, expect_refused
+from guard_cases import STATUS
 from machine import ROOT
-
-STATUS = "drivers-config/status.sh"
 
 
 @case
