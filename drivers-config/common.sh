@@ -145,7 +145,8 @@ ssh_connections() {
     fi
     command -v ss >/dev/null || return 0
     ss -Htnp state established 2>/dev/null |
-        awk '/"sshd/ { for (i = 3; i <= 4; i++) { sub(/:[0-9]+$/, "", $i); gsub(/[][]|::ffff:/, "", $i) } print $3, $4 }'
+        awk '/"sshd/ { for (i = 3; i <= 4; i++) { sub(/:[0-9]+$/, "", $i); gsub(/[][]/, "", $i); sub(/^::ffff:/, "", $i) }
+            print $3, $4 }'
 }
 
 # Interfaces of ssh connections: where our address is, and where answers leave.

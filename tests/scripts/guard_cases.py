@@ -99,6 +99,12 @@ def ssh_of_others_and_after_sudo_is_refused(machines):
         machine.kernel["interfaces"]["eth1"] = {"addresses": ["198.51.100.5/24"]}
         machine.kernel["ssh"] = [["192.0.2.2:22", "192.0.2.7:999"], [ours, "203.0.113.9:50000"]]
         refused(machine, "eth1", said=["eth1, which carries an ssh connection"])
+    # "::ffff:" in the middle is a part of the address.
+    machine = one_nic(machines)
+    machine.kernel["interfaces"]["eth1"] = {"addresses": ["2001:db8::ffff:5/64"]}
+    machine.kernel["ssh"] = [["[2001:db8::ffff:5]:22", "[2001:db8:1::7]:50000"]]
+    refused(machine, "eth1", said=["eth1, which carries an ssh connection"])
+    expect_done(machine.run(STATUS), "carries an ssh connection: NEVER")
     machine = one_nic(machines)
     machine.kernel["ssh"] = [["[fe80::1%eth1]:22", "[fe80::9%eth1]:50000"]]
     refused(machine, "eth1", said=["eth1, which carries an ssh connection"])
