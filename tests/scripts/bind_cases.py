@@ -133,6 +133,20 @@ def no_iommu_mode_goes_back_after_a_binding_that_failed(machines):
 
 
 @case
+def the_profile_vfio_pci_binds_to_it(machines):
+    machine = one_nic(machines)
+    machine.bound_by_hand(NIC, "uio_pci_generic")
+    # Also where another driver of DPDK's has it, which would be kept without the profile.
+    expect_done(machine.run(BIND, "--profile", "vfio-pci", NIC), "is bound to vfio-pci", f"start penstock with: -a {NIC}\n")
+    machine = one_nic(machines)
+    expect_done(machine.run(BIND, "--profile", "vfio-pci", "eth1"), "was e1000e, interface eth1", f"-a {NIC}\n")
+    expect(machine.driver(NIC) == "vfio-pci", "is not bound")
+    expect_done(machine.run(UNBIND, "eth1"), "with e1000e again, interface eth1")
+    # The profile insists where no driver would be chosen.
+    refused(one_nic(machines, iommu=False), "--profile", "vfio-pci", "eth1", said=["has no IOMMU, which vfio-pci needs"])
+
+
+@case
 def uio_is_taken_only_when_asked_for(machines):
     for words in (["--driver", "uio_pci_generic"], ["--profile", "uio"]):
         machine = one_nic(machines, iommu=False)

@@ -149,6 +149,17 @@ def force_takes_what_is_in_use_and_says_so(machines):
 
 
 @case
+def force_takes_no_device_that_a_process_uses(machines):
+    machine = one_nic(machines)
+    machine.run(BIND, "eth1")
+    machine.hold("/dev/vfio/0")
+    picture, told = machine.picture(), machine.told()
+    for words in (["--driver", "uio_pci_generic"], ["--persist"]):
+        expect_refused(machine.run(BIND, "--force", *words, "eth1"), "in use by process 4242 (penstock)", "kill -TERM 4242")
+    expect(machine.picture() == picture and machine.told() == told, "something was done")
+
+
+@case
 def without_an_iommu_the_mending_is_named(machines):
     for cpu, cmdline, said in (
             ("vendor_id : GenuineIntel\n", "quiet\n", ["VT-d", "add 'intel_iommu=on iommu=pt'", "update-grub"]),

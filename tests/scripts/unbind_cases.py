@@ -195,9 +195,12 @@ def status_tells_fit_node_group_and_binding(machines):
     machine.add_nic("0000:86:00.0", "eth2", driver="mlx5_core", vendor="0x15b3", node=1, group=40)
     machine.add_nic("0000:87:00.0", "eth3", driver="i40e", node=1, group=41)
     machine.add_device("0000:87:00.1", "ahci", 41)
+    machine.add_nic("0000:88:00.0", "eth4", driver="ixgbe", group=42)
     machine.add_interface("br0", lower=["eth0"])
     machine.write("sys/class/net/lo/operstate", "unknown\n")
     machine.route_by("br0")
+    machine.set_up("eth4", "198.51.100.5/24")
+    machine.kernel["ssh"] = [["198.51.100.5:22", "203.0.113.9:50000"]]
     machine.run(BIND, "--persist", "eth1")
     machine.hold("/dev/vfio/12")
     picture = machine.picture()
@@ -206,10 +209,11 @@ def status_tells_fit_node_group_and_binding(machines):
                 "vfio-pci fits: IOMMU group 12 confines", "bound to vfio-pci by bind.sh; before: driver ixgbe, interface eth1",
                 "driverctl binds it to vfio-pci at each boot", "in use by process 4242 (penstock)",
                 "driver mlx5_core, interface eth2, NUMA node 1, IOMMU group 40", "stays with its driver: DPDK works beside",
-                "but the group holds devices of kernel drivers: 0000:87:00.1 (ahci)", "IOMMU\n  on, 4 groups")
+                "but the group holds devices of kernel drivers: 0000:87:00.1 (ahci)", "IOMMU\n  on, 5 groups")
     lines = {line.split()[0]: line for line in done.out.splitlines() if line.startswith("  ") and line.split()}
     for name, words in (("eth0", "carries the default route: NEVER"), ("br0", "carries the default route: NEVER"),
-                        ("eth2", "keep this driver"), ("eth3", "can be bound")):
+                        ("eth2", "keep this driver"), ("eth3", "can be bound"),
+                        ("eth4", "carries an ssh connection: NEVER")):
         expect(words in lines[name], f"does not say {words!r} of {name}", done)
     expect(machine.picture() == picture, "something was changed")
     expect_refused(machine.run(STATUS, "eth0"), "unknown argument", status=2)
