@@ -8,6 +8,7 @@ kept_for_others_mb=256
 
 declare -A missing=() # pages by node that are to come
 declare -A before=()  # pages by node before we changed them
+declare -A noted=()   # pages by node that our notes have of before
 missing_in_all=0
 wanted_in_all=0
 got_in_all=0
@@ -15,14 +16,20 @@ memory_is="in pieces" # why the kernel gives less than asked for
 
 in_mb() { echo "$1 pages of $size ($(($1 * $(page_mb "$size"))) MB)"; }
 
-# Pages of ours that are in use by now are still what was asked for.
+# Pages of ours that are in use by now are still what was asked for; those that
+# somebody took away since they were noted are not.
 count_missing() {
-    local one pool free added
+    local one pool free all
     for one in "${nodes[@]}"; do
         pool=$(pool_of "$size" "$one")
         free=$(<"$pool/free_hugepages")
-        added=$(already_added "$one")
-        missing[$one]=$((part - (free > added ? free : added)))
+        all=$(<"$pool/nr_hugepages")
+        noted[$one]=$(already_added "$one")
+        if ((noted[$one] > all)); then
+            noted[$one]=$all
+            [[ $dry_run == yes ]] || trim_notes "$one" "$all"
+        fi
+        missing[$one]=$((part - (free > noted[$one] ? free : noted[$one])))
         ((missing[$one] > 0)) || missing[$one]=0
         missing_in_all=$((missing_in_all + missing[$one]))
     done
@@ -100,7 +107,7 @@ raise_pools() {
         note "pages $size $one ${missing[$one]}"
         raise_to "$pool" $((before[$one] + missing[$one]))
         got=$(($(<"$pool/nr_hugepages") - before[$one]))
-        ((got == missing[$one])) || correct_note "$one" "$got"
+        ((got == missing[$one])) || trim_notes "$one" $((noted[$one] + got))
         got_in_all=$((got_in_all + got))
     done
 }
@@ -121,9 +128,8 @@ answer_shortage() {
     fi
     for one in "${!before[@]}"; do
         tell_kernel "${before[$one]}" "$(pool_of "$size" "$one")/nr_hugepages" || true
-        correct_note "$one" 0
+        trim_notes "$one" "${noted[$one]}"
     done
-    [[ -s $state_file ]] || forget_state
     die "$found; what was got was put back. $(advice)"
 }
 
@@ -153,10 +159,17 @@ note() {
     echo "$1" >>"$state_file"
 }
 
-# The newest note of a node's pages, made right: 0 takes it out.
-correct_note() {
-    tac "$state_file" | awk -v size="$size" -v node="$1" -v got="$2" '
-        !done && $1 == "pages" && $2 == size && $3 == node { done = 1; if (got == 0) next; $4 = got }
-        { print }' | tac >"$state_file.new"
+# Leaves so many pages of a node noted: the newest notes give way. The file goes
+# when nothing is left in it.
+trim_notes() {
+    [[ -f $state_file ]] || return 0
+    awk -v size="$size" -v node="$1" -v left="$2" '
+        $1 == "pages" && $2 == size && $3 == node {
+            if ($4 + 0 > left + 0) $4 = left
+            left -= $4
+            if ($4 + 0 == 0) next
+        }
+        { print }' "$state_file" >"$state_file.new"
     mv "$state_file.new" "$state_file"
+    [[ -s $state_file ]] || forget_state
 }

@@ -183,6 +183,14 @@ class Machine:
         pool = f"{home}/hugepages/hugepages-{size}kB"
         return int(self.read(f"{pool}/nr_hugepages")), int(self.read(f"{pool}/free_hugepages"))
 
+    def set_pages(self, number, count, size=2048):
+        """Somebody else writes to nr_hugepages of a node; all of its pages are free."""
+        change = count - self.pages(number, size)[0]
+        for home in (f"sys/devices/system/node/node{number}", "sys/kernel/mm"):
+            for what in ("nr_hugepages", "free_hugepages"):
+                path = f"{home}/hugepages/hugepages-{size}kB/{what}"
+                self.write(path, f"{int(self.read(path)) + change}\n")
+
     def use_pages(self, number, count, size=2048):
         """A process takes so many free pages of a node."""
         for home in (f"sys/devices/system/node/node{number}", "sys/kernel/mm"):

@@ -73,6 +73,37 @@ def pages_of_ours_in_use_are_not_asked_for_twice(machines):
 
 
 @case
+def pages_that_somebody_took_away_are_not_there(machines):
+    machine = two_nodes(machines)
+    picture = machine.picture()
+    machine.run(RESERVE, "--megabytes", "40")
+    machine.set_pages(0, 0)
+    machine.set_pages(1, 0)
+    before = machine.picture()
+    expect_done(machine.run(RESERVE, "--dry-run", "--megabytes", "40"), "would raise 2M pages from 0 to 20")
+    expect(machine.picture() == before, "something was done")
+    expect_done(machine.run(RESERVE, "--megabytes", "40"), "got 20 more pages of 2M (40 MB): 20 in all")
+    # What is gone is not given back: others have added as many since.
+    machine.set_pages(1, machine.pages(1)[0] + 20)
+    expect_done(machine.run(RESERVE, "--release"), "gave back 20 pages of 2M: 20 left")
+    machine.set_pages(0, 0)
+    machine.set_pages(1, 0)
+    expect(machine.picture() == picture, "is not as it was")
+
+
+@case
+def a_part_that_somebody_took_away_is_raised_again(machines):
+    machine = two_nodes(machines)
+    machine.run(RESERVE, "--megabytes", "40", "--node", "1")
+    machine.run(RESERVE, "--megabytes", "60", "--node", "1")
+    machine.set_pages(1, 25)
+    expect_done(machine.run(RESERVE, "--megabytes", "60", "--node", "1"), "got 5 more pages of 2M (10 MB): node 1: 30 in all")
+    notes = machine.read("run/penstock/hugepages.default")
+    expect(notes.endswith("pages 2M 1 5\npages 2M 1 5\n") and notes.startswith("pages 2M 1 20\n"), f"the notes are {notes}")
+    expect_done(machine.run(RESERVE, "--release"), "node 1: 0 left")
+
+
+@case
 def one_node_several_and_all(machines):
     for words, expected in ((["--node", "1"], (0, 100)), (["--node", "0,1"], (50, 50)), (["--node", "all"], (50, 50))):
         machine = two_nodes(machines)
