@@ -51,12 +51,17 @@ nodes_with_memory() {
     done | sort -n
 }
 
-# The nodes that --node means, one a line; "-" leaves the choice to the kernel.
+# The nodes that --node means, each once, one a line; "-" leaves the choice to
+# the kernel, as where it knows of no nodes.
 nodes_meant() {
+    local nodes
     case "$1" in
         "") echo - ;;
-        all) nodes_with_memory ;;
-        *) tr ',' '\n' <<<"$1" ;;
+        all)
+            nodes=$(nodes_with_memory)
+            echo "${nodes:--}"
+            ;;
+        *) tr ',' '\n' <<<"$1" | sort -nu ;;
     esac
 }
 

@@ -18,6 +18,8 @@ def count(node, size, what):
 
 
 def obtainable(node, size):
+    if node is None:
+        return sum(obtainable(one, size) for one in NODES)
     more = KERNEL.get("after_compaction", 0) if (ROOT / "fake/compacted").exists() else 0
     return KERNEL["nodes"][node]["obtainable"][size] + more
 
@@ -34,6 +36,9 @@ def reserve(path, goal):
     """A write to nr_hugepages of a node, or of all: then the nodes give in turn."""
     size = re.search(r"hugepages-(\d+)kB", str(path)).group(1)
     of_node = re.search(r"/node(\d+)/", str(path))
+    if not KERNEL.get("numa", True):
+        change(None, size, goal)
+        return
     if of_node:
         change(of_node.group(1), size, goal)
     else:

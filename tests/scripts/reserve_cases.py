@@ -17,6 +17,15 @@ def two_nodes(machines, **more):
     return machine
 
 
+def without_numa(machines):
+    """A kernel without CONFIG_NUMA: memory, and no directories of nodes."""
+    machine = machines()
+    machine.add_node(0)
+    machine.kernel["numa"] = False
+    shutil.rmtree(machine.path("sys/devices/system/node"))
+    return machine
+
+
 def refused(machine, *words, said=(), status=1):
     """Refused for a reason that holds these words, and as it was before."""
     picture = machine.picture()
@@ -113,6 +122,26 @@ def one_node_several_and_all(machines):
         expect(got == expected, f"{words}: got {got}")
         expect_done(machine.run(RESERVE, "--release"), "on node 1: 0 left")
         expect(machine.pages() == (0, 0), "pages are left")
+
+
+@case
+def a_kernel_without_numa_has_one_pool(machines):
+    machine = without_numa(machines)
+    picture = machine.picture()
+    expect_done(machine.run(RESERVE, "--kernel-line", "--megabytes", "200", "--node", "all"), "hugepagesz=2M hugepages=100\n")
+    expect_done(machine.run(RESERVE, "--megabytes", "200", "--node", "all"), "got 100 more pages of 2M (200 MB): 100 in all")
+    expect_done(machine.run(RESERVE, "--release"), "gave back 100 pages of 2M: 0 left")
+    expect(machine.picture() == picture, "is not as it was")
+    refused(machine, "--node", "0", said=["no 2M hugepages on node 0"])
+
+
+@case
+def a_node_named_twice_is_one(machines):
+    machine = two_nodes(machines)
+    expect_done(machine.run(RESERVE, "--megabytes", "200", "--node", "1,0,1"), "node 0: 50 in all", "node 1: 50 in all")
+    machine = two_nodes(machines, obtainable=(60, 0))
+    machine.write("fake/compacted", "")
+    refused(machine, "--megabytes", "400", "--node", "0,0", said=["got 60 pages of 2M (120 MB)", "was put back", "hugepages=0:200"])
 
 
 @case

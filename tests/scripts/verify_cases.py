@@ -3,7 +3,7 @@
 import fcntl
 
 from cases import case, expect, expect_done, expect_refused
-from reserve_cases import RESERVE, two_nodes
+from reserve_cases import RESERVE, two_nodes, without_numa
 
 VERIFY = "hugepages-setup/verify.sh"
 
@@ -91,3 +91,18 @@ def wrong_use_of_verify_ends_with_2(machines):
                         (["--node"], "--node needs a value")):
         expect_refused(machine.run(VERIFY, *words), said, "see --help", status=2)
     expect_done(machine.run(VERIFY, "--help"), "Usage: verify.sh")
+
+
+@case
+def all_fits_on_a_kernel_without_numa(machines):
+    machine = without_numa(machines)
+    expect_done(machine.run(RESERVE, "--megabytes", "200", "--node", "all"))
+    expect_done(machine.run(VERIFY, "--megabytes", "200", "--node", "all"), "reserved: 100 pages (200 MB)", "verify: all fits")
+
+
+@case
+def a_node_named_twice_is_verified_once(machines):
+    machine = reserved(machines, "--node", "0")
+    done = machine.run(VERIFY, "--megabytes", "200", "--node", "0,0")
+    expect_done(done, "verify: all fits")
+    expect(done.out.count("reserved on node 0") == 1, "is told twice", done)
