@@ -18,6 +18,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import amount_cases  # noqa: E402, F401
 import bind_cases  # noqa: E402, F401
 import guard_cases  # noqa: E402, F401
 import persist_cases  # noqa: E402, F401
