@@ -44,6 +44,10 @@ class FloodPort final : public Port {
   std::uint32_t held_frames(std::uint16_t queue) const override { return inner_.held_frames(queue); }
   Instant next_deadline(std::uint16_t queue) const override;
   void add_memory(std::uint16_t queue, MemoryMap& map) const override;
+  bool impair(std::uint16_t queue, const impair::Impairment& impairment) override {
+    return inner_.impair(queue, impairment);
+  }
+  impair::ImpairReport impair_report(std::uint16_t queue) const override { return inner_.impair_report(queue); }
 
  private:
   void learn(std::span<const std::uint8_t> frame);

@@ -54,16 +54,32 @@ std::expected<Addresses, std::string> addresses_at(const std::vector<std::string
   return Addresses::shown;
 }
 
+std::vector<Inquiry> inquiries_of(std::span<const WorkerView> workers) {
+  std::vector<Inquiry> made;
+  for (const WorkerView& view : workers) made.emplace_back(*view.mailbox);
+  return made;
+}
+
+std::vector<std::optional<ImpairConfig>> impairments_of(const NodeInfo& info) {
+  std::vector<std::optional<ImpairConfig>> made;
+  for (const PortView& port : info.ports) made.push_back(port.impair);
+  return made;
+}
+
 constexpr std::string_view busy = "busy: the worker did not answer in time";
 
 }  // namespace
 
 Commands::Commands(NodeInfo info, std::span<const WorkerView> workers, std::chrono::milliseconds wait)
-    : info_(std::move(info)), wait_(wait), workers_(workers.begin(), workers.end()), snapshots_(workers.size()) {
+    : info_(std::move(info)),
+      wait_(wait),
+      workers_(workers.begin(), workers.end()),
+      inquiries_(inquiries_of(workers)),
+      snapshots_(workers.size()),
+      rehearsal_(impairments_of(info_), inquiries_, wait) {
   PENSTOCK_ASSERT(!workers_.empty());
   PENSTOCK_ASSERT(workers_.size() <= workers_max);
   PENSTOCK_ASSERT(info_.listeners.size() <= listeners_max);
-  for (const WorkerView& view : workers_) inquiries_.emplace_back(*view.mailbox);
 }
 
 Reply Commands::run(std::string_view command, std::string_view parameters) {
@@ -80,17 +96,12 @@ Commands::Outcome Commands::dispatch(std::string_view command, const Parameters&
     std::size_t parameters_max;
   };
   static constexpr std::array rows = {
-      Row{"/penstock/info", &Commands::info, 0, 0},
-      Row{"/penstock/workers", &Commands::workers, 0, 0},
-      Row{"/penstock/worker", &Commands::worker, 1, 1},
-      Row{"/penstock/memory", &Commands::memory, 1, 1},
-      Row{"/penstock/port", &Commands::port, 1, 1},
-      Row{"/penstock/listener", &Commands::listener, 1, 1},
-      Row{"/penstock/drops", &Commands::drops, 0, 0},
-      Row{"/penstock/sessions", &Commands::sessions, 2, 3},
-      Row{"/penstock/top", &Commands::top, 2, 3},
-      Row{"/penstock/session", &Commands::session, 1, 2},
-      Row{"/penstock/histogram", &Commands::histogram, 2, 2},
+      Row{"/penstock/info", &Commands::info, 0, 0},         Row{"/penstock/workers", &Commands::workers, 0, 0},
+      Row{"/penstock/worker", &Commands::worker, 1, 1},     Row{"/penstock/memory", &Commands::memory, 1, 1},
+      Row{"/penstock/port", &Commands::port, 1, 1},         Row{"/penstock/impair", &Commands::impair, 1, 1},
+      Row{"/penstock/listener", &Commands::listener, 1, 1}, Row{"/penstock/drops", &Commands::drops, 0, 0},
+      Row{"/penstock/sessions", &Commands::sessions, 2, 3}, Row{"/penstock/top", &Commands::top, 2, 3},
+      Row{"/penstock/session", &Commands::session, 1, 2},   Row{"/penstock/histogram", &Commands::histogram, 2, 2},
   };
   static_assert(rows.size() == command_names.size());
   const auto row = std::ranges::find(rows, command, &Row::name);
@@ -129,6 +140,19 @@ Commands::Outcome Commands::port(const Parameters& parameters) {
   const auto index = number("port", parameters[0], info_.ports.size());
   if (!index) return fail(index.error());
   return report_port(info_.ports[*index]);
+}
+
+Commands::Outcome Commands::impair(const Parameters& parameters) {
+  const auto index = number("port", parameters[0], rehearsal_.ports());
+  if (!index) return fail(index.error());
+  return rehearsal_.report(*index);
+}
+
+Commands::Outcome Commands::change_impairment(std::string_view port, std::string_view words) {
+  const std::scoped_lock lock(mutex_);
+  const auto index = number("port", port, rehearsal_.ports());
+  if (!index) return fail(index.error());
+  return rehearsal_.change(*index, words);
 }
 
 Commands::Outcome Commands::listener(const Parameters& parameters) {

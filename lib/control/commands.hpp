@@ -3,7 +3,7 @@
 // run() may be called from any number of threads at once, as DPDK's telemetry does with a thread a client: a mutex lets one
 // in at a time, which makes it the single producer of every mailbox. It never touches a worker's structures: counters come
 // from what workers publish, and what only a worker knows is asked through its mailbox, which takes 100 ms at most and else
-// answers {"error": "busy: …"}. Read only.
+// answers {"error": "busy: …"}. run() is read only; what changes something is a verb of its own.
 #pragma once
 
 #include <array>
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "control/inquiry.hpp"
+#include "control/rehearsal.hpp"
 #include "control/reply.hpp"
 #include "control/stats_report.hpp"
 #include "engine/mailbox.hpp"
@@ -41,6 +42,7 @@ inline constexpr std::array command_names = {
     CommandName{"/penstock/worker", "Counters and levels of a worker. Parameter: worker"},
     CommandName{"/penstock/memory", "What a worker writes to, by holder. Parameter: worker"},
     CommandName{"/penstock/port", "A port: link, MTU, their changes, what the device counts. Parameter: port"},
+    CommandName{"/penstock/impair", "What a port does to frames on purpose, and what came of it. Parameter: port"},
     CommandName{"/penstock/listener", "Counters of a listener, all workers together. Parameter: listener"},
     CommandName{"/penstock/drops", "Dropped frames and datagrams by reason, all workers together. No parameters"},
     CommandName{"/penstock/sessions", "A page of sessions. Parameters: worker,cursor[,addresses]; begin with cursor 0"},
@@ -53,6 +55,8 @@ inline constexpr std::array command_names = {
 
 class Commands {
  public:
+  using Outcome = std::expected<Reply, std::string>;
+
   // What the views point to outlives the object. There is at least one worker. `wait` bounds how long a worker may take to
   // answer; only tests on a loaded machine have a reason to change it.
   Commands(NodeInfo info, std::span<const WorkerView> workers,
@@ -60,10 +64,11 @@ class Commands {
 
   // `command` is one of command_names; `parameters` is what stood behind its first comma, empty when there was none.
   Reply run(std::string_view command, std::string_view parameters);
+  // What is done to the frames of a port from now on, for the admin socket alone: see Rehearsal::change().
+  Outcome change_impairment(std::string_view port, std::string_view words);
 
  private:
   using Parameters = std::vector<std::string_view>;
-  using Outcome = std::expected<Reply, std::string>;
 
   Outcome dispatch(std::string_view command, const Parameters& parameters);
   Outcome info(const Parameters& parameters);
@@ -71,6 +76,7 @@ class Commands {
   Outcome worker(const Parameters& parameters);
   Outcome memory(const Parameters& parameters);
   Outcome port(const Parameters& parameters);
+  Outcome impair(const Parameters& parameters);
   Outcome listener(const Parameters& parameters);
   Outcome drops(const Parameters& parameters);
   Outcome sessions(const Parameters& parameters);
@@ -87,6 +93,7 @@ class Commands {
   std::vector<WorkerView> workers_;
   std::vector<Inquiry> inquiries_;        // by worker
   std::vector<StatsSnapshot> snapshots_;  // by worker: the last that was read
+  Rehearsal rehearsal_;
 };
 
 }  // namespace penstock::control

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/impairment.hpp"
 #include "net/address.hpp"
 
 namespace penstock::control {
@@ -45,17 +46,26 @@ struct WorkersConfig {
   bool strict_bypass = false;  // a system call of a worker ends the process
 };
 
-// [port.impair]: what to do to frames on purpose, in both directions. Fractions are parts per million of the frames.
+// [port.impair]: what to do to frames on purpose. Fractions are parts per million of the frames.
 struct ImpairConfig {
-  std::uint32_t loss_ppm = 0;           // key `loss`, 0 … 1,000,000
-  std::uint32_t duplicate_ppm = 0;      // key `duplicate`
-  std::uint32_t reorder_ppm = 0;        // key `reorder`
-  std::uint32_t corrupt_ppm = 0;        // key `corrupt`
-  std::uint32_t delay_ms = 0;           // one way, 0 … 60,000
-  std::uint32_t jitter_ms = 0;          // added at random to the delay, 0 … 60,000
-  std::uint32_t rate_mbit = 0;          // Mbit/s of each direction, 0 … 400,000; 0 = no limit
-  std::uint32_t queue_packets = 1'024;  // frames that wait for the rate or the delay, 1 … 1,048,576
-  std::uint64_t seed = 1;               // of the chance it rolls, 0 … 2^63 − 1
+  std::uint32_t loss_ppm = 0;                // key `loss`, 0 … 1,000,000
+  std::uint32_t burst_begin_ppm = 0;         // key `burst_begin`
+  std::uint32_t burst_end_ppm = 0;           // key `burst_end`; not 0 where burst_begin_ppm is not
+  std::uint32_t burst_loss_ppm = 1'000'000;  // key `burst_loss`
+  std::uint32_t duplicate_ppm = 0;           // key `duplicate`
+  std::uint32_t reorder_ppm = 0;             // key `reorder`
+  std::uint32_t corrupt_ppm = 0;             // key `corrupt`
+  std::uint32_t blackhole_bytes = 0;         // longer IP packets vanish, 0 … 9,000; 0 = none
+  std::uint32_t delay_ms = 0;                // one way, 0 … 60,000
+  std::uint32_t jitter_ms = 0;               // added at random to the delay, 0 … 60,000
+  std::uint32_t rate_mbit = 0;               // Mbit/s of each direction, 0 … 400,000; 0 = no limit
+  std::uint32_t queue_packets = 1'024;       // frames that wait for the rate or the delay, 1 … 1,048,576
+  std::uint32_t ecn_ms = 0;                  // frames that wait longer for the rate are marked, 0 … 60,000; 0 = none
+  std::uint32_t hold_every_ms = 0;  // from the beginning of one hold to the next, 0 … 60,000; 0 = there are none
+  std::uint32_t hold_ms = 0;        // how long one lasts; less than hold_every_ms
+  impair::Ways direction = impair::Ways::both;  // in which all this is done; never `none`
+  impair::Ways partition = impair::Ways::none;  // directions in which nothing passes
+  std::uint64_t seed = 1;                       // of the chance it rolls, 0 … 2^63 − 1
 };
 
 // A static route: destinations in `prefix` go to the next hop `via`, which is on the interface's link.

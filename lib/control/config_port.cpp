@@ -141,18 +141,41 @@ bool is_used(const InterfaceConfig& interface) {
          !interface.local_prefixes.empty();
 }
 
+// What keys of [port.impair] say together.
+void check_impair(TableReader& table, const ImpairConfig& impair) {
+  if (impair.burst_begin_ppm > 0 && impair.burst_end_ppm == 0)
+    table.fail("burst_begin", "a burst would never end, as burst_end is 0");
+  if (impair.hold_ms == 0) return;
+  if (impair.hold_every_ms == 0) table.fail("hold_ms", "needs hold_every_ms, the time from one hold to the next");
+  else if (impair.hold_ms >= impair.hold_every_ms)
+    table.fail("hold_ms",
+               fmt::format("{} is not below hold_every_ms, which is {}", impair.hold_ms, impair.hold_every_ms));
+}
+
 }  // namespace
 
-void read_impair(TableReader& table, ImpairConfig& impair) {
-  table.fraction("loss", impair.loss_ppm);
-  table.fraction("duplicate", impair.duplicate_ppm);
-  table.fraction("reorder", impair.reorder_ppm);
-  table.fraction("corrupt", impair.corrupt_ppm);
-  table.integer("delay_ms", impair.delay_ms, 0, 60'000);
-  table.integer("jitter_ms", impair.jitter_ms, 0, 60'000);
-  table.integer("rate_mbit", impair.rate_mbit, 0, 400'000);
-  table.integer("queue_packets", impair.queue_packets, 1, 1'048'576);
-  table.integer("seed", impair.seed, 0, 0x7fff'ffff'ffff'ffff);
+void read_impair(TableReader& table, ImpairConfig& into) {
+  using impair::Ways;
+  table.fraction("loss", into.loss_ppm);
+  table.fraction("burst_begin", into.burst_begin_ppm);
+  table.fraction("burst_end", into.burst_end_ppm);
+  table.fraction("burst_loss", into.burst_loss_ppm);
+  table.fraction("duplicate", into.duplicate_ppm);
+  table.fraction("reorder", into.reorder_ppm);
+  table.fraction("corrupt", into.corrupt_ppm);
+  table.integer("blackhole_bytes", into.blackhole_bytes, 0, 9'000);
+  table.integer("delay_ms", into.delay_ms, 0, 60'000);
+  table.integer("jitter_ms", into.jitter_ms, 0, 60'000);
+  table.integer("rate_mbit", into.rate_mbit, 0, 400'000);
+  table.integer("queue_packets", into.queue_packets, 1, 1'048'576);
+  table.integer("ecn_ms", into.ecn_ms, 0, 60'000);
+  table.integer("hold_every_ms", into.hold_every_ms, 0, 60'000);
+  table.integer("hold_ms", into.hold_ms, 0, 60'000);
+  table.choice("direction", into.direction, {{"both", Ways::both}, {"receive", Ways::receive}, {"send", Ways::send}});
+  table.choice("partition", into.partition,
+               {{"none", Ways::none}, {"receive", Ways::receive}, {"send", Ways::send}, {"both", Ways::both}});
+  table.integer("seed", into.seed, 0, 0x7fff'ffff'ffff'ffff);
+  check_impair(table, into);
 }
 
 void read_port(TableReader& table, PortConfig& port) {

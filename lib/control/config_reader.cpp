@@ -46,8 +46,8 @@ void TableReader::flag(std::string_view name, bool& value) {
 }
 
 void TableReader::fraction(std::string_view name, std::uint32_t& ppm) {
-  PENSTOCK_ASSERT(ppm == 0);  // no other default has a text yet
-  const TomlMember* member = ask(name, "0.0..1.0", "0.0", Need::optional);
+  PENSTOCK_ASSERT(!scan_.describes() || ppm == 0 || ppm == 1'000'000);  // no other default has a text yet
+  const TomlMember* member = ask(name, "0.0..1.0", ppm == 0 ? "0.0" : "1.0", Need::optional);
   if (member == nullptr) return;
   double value = member->value.real;
   if (member->value.kind == TomlValue::Kind::integer) value = static_cast<double>(member->value.integer);

@@ -82,7 +82,7 @@ class TableReader {
     value = static_cast<T>(integer_in(name, value, min, max, need));
   }
   void flag(std::string_view name, bool& value);
-  // A float from 0 to 1, kept as parts per million.
+  // A float from 0 to 1, kept as parts per million. As a default of the configuration it is one of the two.
   void fraction(std::string_view name, std::uint32_t& ppm);
   // A string of 1 … bytes_max bytes that `take` understands; `form` and `preset` describe it.
   void text(std::string_view name, std::string_view form, std::string_view preset, std::size_t bytes_max,

@@ -17,9 +17,15 @@ class Inquiry {
   // The mailbox outlives the inquiry.
   explicit Inquiry(Mailbox& mailbox) : mailbox_(mailbox) {}
 
+  using Clock = std::chrono::steady_clock;
+
   // The answer, or nothing when the mailbox is full or none came in time. An answer that comes later is thrown away by the
   // next question.
   std::optional<Answer> ask(Command::Kind kind, std::uint64_t argument, std::chrono::milliseconds wait);
+  // The same in two steps, so that several workers can be asked at once. False when the mailbox is full; else the worker will
+  // carry it out, whether anybody waits for it or not.
+  bool put(Command command);
+  std::optional<Answer> wait_for_answer(Clock::time_point until);
 
  private:
   Mailbox& mailbox_;

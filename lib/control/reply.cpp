@@ -1,5 +1,7 @@
 #include "control/reply.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/assert.hpp"
@@ -21,6 +23,18 @@ std::string plain(std::string_view text) {
   for (const char c : text.substr(0, Reply::text_bytes_max))
     out += c < 0x20 || c > 0x7e || c == '"' || c == '\\' ? '?' : c;
   return out;
+}
+
+std::string json_of(std::uint64_t value) { return std::to_string(value); }
+std::string json_of(const std::string& text) { return fmt::format("\"{}\"", text); }
+template <class T>
+std::string json_of(const std::vector<T>& values) {
+  std::string text;
+  for (const T& value : values) {
+    if (!text.empty()) text += ',';
+    text += json_of(value);
+  }
+  return fmt::format("[{}]", text);
 }
 
 std::size_t digits(std::uint64_t value) { return std::to_string(value).size(); }
@@ -57,6 +71,16 @@ void Reply::texts(std::string_view name, std::span<const std::string> values) {
     bytes += clean.back().size() + 3;
   }
   add(name, std::move(clean), bytes);
+}
+
+std::string Reply::json() const {
+  std::string text;
+  for (const Entry& entry : entries_) {
+    if (!text.empty()) text += ',';
+    text +=
+        fmt::format("\"{}\":{}", entry.name, std::visit([](const auto& value) { return json_of(value); }, entry.value));
+  }
+  return fmt::format("{{{}}}", text);
 }
 
 const Reply::Value* Reply::find(std::string_view name) const {

@@ -43,6 +43,8 @@ class Reply {
   const std::vector<Entry>& entries() const { return entries_; }
   // The value called `name`, or nullptr.
   const Value* find(std::string_view name) const;
+  // As DPDK's telemetry would write it, without the command around it.
+  std::string json() const;
   // What it takes as JSON at most, without the frame.
   std::size_t json_bytes() const { return json_bytes_; }
 

@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/config.hpp"
 #include "control/reply.hpp"
 #include "engine/mailbox.hpp"
 #include "engine/memory_map.hpp"
@@ -28,6 +30,7 @@ struct PortView {
   std::uint16_t mtu = 0;  // as configured
   bool rss = false;
   std::function<PortHealth()> health;
+  std::optional<ImpairConfig> impair;  // as configured
 };
 
 // What does not change while the node runs, told once at start.

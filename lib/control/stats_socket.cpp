@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,6 +25,13 @@ bool is_printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+StatsSocket::Peer peer_of(int fd) {
+  ucred told{};
+  socklen_t bytes = sizeof(told);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &told, &bytes) != 0) return {.pid = 0, .uid = static_cast<uid_t>(-1)};
+  return {.pid = told.pid, .uid = told.uid};
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<StatsSocket>, std::string> StatsSocket::open(const std::string& path,
@@ -35,19 +43,21 @@ std::expected<std::unique_ptr<StatsSocket>, std::string> StatsSocket::open(const
 }
 
 std::expected<void, std::string> StatsSocket::bind() {
+  const std::string what = fmt::format("the {} socket {}", limits_.name, path_);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path_.size() >= sizeof(address.sun_path)) {
-    return std::unexpected(fmt::format("the statistics socket {}: a socket's path has at most {} characters", path_,
-                                       sizeof(address.sun_path) - 1));
+    return std::unexpected(
+        fmt::format("{}: a socket's path has at most {} characters", what, sizeof(address.sun_path) - 1));
   }
   std::memcpy(address.sun_path, path_.data(), path_.size());
   listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  const bool bound = listener_ >= 0 && wake_ >= 0 &&
+  // The file gets the mode of the descriptor, so that there is no moment in which it is wider.
+  const bool bound = listener_ >= 0 && wake_ >= 0 && fchmod(listener_, limits_.mode) == 0 &&
                      ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
                      listen(listener_, queued_newcomers) == 0;
-  if (!bound) return std::unexpected(fmt::format("the statistics socket {}: {}", path_, std::strerror(errno)));
+  if (!bound) return std::unexpected(fmt::format("{}: {}", what, std::strerror(errno)));
   return {};
 }
 
@@ -112,7 +122,7 @@ void StatsSocket::take_newcomer(Clock::time_point now) {
     deaf_ = errno != EAGAIN && errno != ECONNABORTED;
     return;
   }
-  Client client{.fd = fd, .active = now, .unsent = {}};
+  Client client{.fd = fd, .peer = peer_of(fd), .active = now, .unsent = {}};
   if ((clients_.size() >= limits_.clients && !make_room(now)) || !deliver(client, std::string(greeting_))) {
     close(fd);
     return;
@@ -155,7 +165,7 @@ bool StatsSocket::take_command(Client& client) {
     return deliver(
         client, fmt::format(R"({{"error":"a command is 1 to {} printable ASCII characters"}})", limits_.command_bytes));
   }
-  return deliver(client, exchange_(command));
+  return deliver(client, exchange_(command, client.peer));
 }
 
 bool StatsSocket::deliver(Client& client, std::string&& reply) {

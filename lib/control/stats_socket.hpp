@@ -1,4 +1,5 @@
-// StatsSocket: the statistics socket that clients connect to; it asks whoever answers, one command at a time.
+// StatsSocket: the statistics socket that clients connect to, and the admin socket; it asks whoever answers, one command at
+// a time.
 //
 // DPDK's own socket serves ten clients by a thread each and never sends one away, so ten that are idle lock everybody else
 // out; its threads share one parser (strtok), and a flood of commands takes as much of a core as there is. This socket
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstdint>
@@ -25,10 +27,17 @@ namespace penstock::control {
 class StatsSocket {
  public:
   using Clock = std::chrono::steady_clock;
+  // Whose process connected, by the kernel's word.
+  struct Peer {
+    pid_t pid = 0;
+    uid_t uid = 0;
+  };
   // The reply to a command, a JSON object. Called in run()'s thread.
-  using Exchange = std::function<std::string(std::string_view command)>;
+  using Exchange = std::function<std::string(std::string_view command, const Peer& peer)>;
 
   struct Limits {
+    std::string_view name = "statistics";  // … socket, as sentences call it
+    mode_t mode = 0777;                    // of its file, less what the umask takes away
     std::size_t clients = 64;
     std::size_t command_bytes = 255;           // DPDK's names end at 55, its parameters with the message
     std::uint32_t commands_per_s = 10'000;     // of all clients together
@@ -50,6 +59,7 @@ class StatsSocket {
  private:
   struct Client {
     int fd = -1;
+    Peer peer;
     Clock::time_point active;
     std::string unsent;  // a reply that it has not taken yet
   };

@@ -4,6 +4,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_telemetry.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -84,8 +85,9 @@ void* run_socket(void* socket) {
 }  // namespace
 
 std::expected<std::unique_ptr<Telemetry>, std::string> Telemetry::start(NodeInfo info,
-                                                                        std::span<const WorkerView> workers) {
-  std::unique_ptr<Telemetry> telemetry(new Telemetry(std::move(info), workers));
+                                                                        std::span<const WorkerView> workers,
+                                                                        Admin::Log log) {
+  std::unique_ptr<Telemetry> telemetry(new Telemetry(std::move(info), workers, std::move(log)));
   {
     const std::scoped_lock lock(serving_mutex);
     PENSTOCK_ASSERT(serving == nullptr);
@@ -97,38 +99,59 @@ std::expected<std::unique_ptr<Telemetry>, std::string> Telemetry::start(NodeInfo
     if (auto done = register_commands(); !done) return std::unexpected(done.error());
     registered = true;
   }
-  if (auto done = telemetry->serve_socket(); !done) return std::unexpected(done.error());
+  if (auto done = telemetry->serve_sockets(); !done) return std::unexpected(done.error());
   return telemetry;
 }
 
-std::expected<void, std::string> Telemetry::serve_socket() {
-  const std::string path = fmt::format("{}/dpdk_telemetry.v2", rte_eal_get_runtime_dir());
+std::expected<void, std::string> Telemetry::serve_sockets() {
+  const std::string folder = rte_eal_get_runtime_dir();
+  const std::string path = folder + "/dpdk_telemetry.v2";
   if (access(path.c_str(), F_OK) != 0) return {};
   auto relay = TelemetryRelay::take_over(path);
   if (!relay) return std::unexpected(relay.error());
   relay_ = std::move(*relay);
-  auto socket = StatsSocket::open(path, relay_->greeting(),
-                                  [this](std::string_view command) { return relay_->exchange(command); }, {});
-  if (!socket) return std::unexpected(socket.error());
-  socket_ = std::move(*socket);
+  const auto ask = [this](std::string_view command, const StatsSocket::Peer&) { return relay_->exchange(command); };
+  auto stats = StatsSocket::open(path, relay_->greeting(), ask, {});
+  if (!stats) return std::unexpected(stats.error());
+  stats_socket_.socket = std::move(*stats);
+  const auto carry_out = [this](std::string_view command, const StatsSocket::Peer& peer) {
+    return admin_.exchange(command, peer);
+  };
+  StatsSocket::Limits limits;
+  limits.name = "admin";
+  limits.mode = S_IRUSR | S_IWUSR;
+  limits.clients = 8;
+  limits.command_bytes = 1000;
+  const std::string greeting = fmt::format(R"({{"version":"penstock {}","pid":{},"max_output_len":{}}})", version_,
+                                           getpid(), Reply::json_bytes_max);
+  auto admin = StatsSocket::open(fmt::format("{}/{}", folder, admin_name), greeting, carry_out, limits);
+  if (!admin) return std::unexpected(admin.error());
+  admin_socket_.socket = std::move(*admin);
+  if (auto started = stats_socket_.start("penstock-stats"); !started) return started;
+  return admin_socket_.start("penstock-admin");
+}
+
+std::expected<void, std::string> Telemetry::Served::start(const char* thread_name) {
   // A control thread of EAL's, which keeps off the workers' CPUs where there are others.
-  pthread_t thread{};
-  if (const int failed = rte_ctrl_thread_create(&thread, "penstock-stats", nullptr, run_socket, socket_.get())) {
+  pthread_t made{};
+  if (const int failed = rte_ctrl_thread_create(&made, thread_name, nullptr, run_socket, socket.get())) {
     return std::unexpected(fmt::format("telemetry: no thread for the socket: {}", std::strerror(-failed)));
   }
-  thread_ = thread;
+  thread = made;
   return {};
 }
 
+Telemetry::Served::~Served() {
+  if (!thread) return;
+  socket->stop();
+  pthread_join(*thread, nullptr);
+}
+
 Telemetry::~Telemetry() {
-  if (thread_) {
-    socket_->stop();
-    pthread_join(*thread_, nullptr);
+  {
+    const std::scoped_lock lock(serving_mutex);
+    serving = nullptr;
   }
-  socket_.reset();
-  relay_.reset();
-  const std::scoped_lock lock(serving_mutex);
-  serving = nullptr;
 }
 
 }  // namespace penstock::control

@@ -63,6 +63,15 @@ void answer_top(World& world, std::uint64_t by, Answer& answer, Instant now) {
   }
 }
 
+// The faults change between two turns, of this worker's queue alone.
+void answer_impair(World& world, const Command& command, Answer& answer) {
+  if (command.argument >= world.parts.ports.size()) return;
+  Port& port = *world.parts.ports[command.argument];
+  const auto queue = static_cast<std::uint16_t>(world.index);
+  if (command.kind == Command::Kind::impair && !port.impair(queue, command.impairment)) return;
+  answer.impair = port.impair_report(queue);
+}
+
 MachineStats machine_stats(const kcp::Counters& from) {
   return {.segments_sent = from.segments_sent,
           .segments_received = from.segments_received,
@@ -146,6 +155,8 @@ void serve_mail(World& world, Instant now) {
   switch (command.kind) {
     case Command::Kind::sessions: answer_sessions(world, command.argument, answer, now); break;
     case Command::Kind::top: answer_top(world, command.argument, answer, now); break;
+    case Command::Kind::impaired:
+    case Command::Kind::impair: answer_impair(world, command, answer); break;
     case Command::Kind::session: {
       const SessionId id = SessionId::from_raw(command.argument);
       if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);

@@ -12,6 +12,7 @@
 
 #include "base/arena.hpp"
 #include "base/time.hpp"
+#include "engine/impairment.hpp"
 #include "net/address.hpp"
 
 namespace penstock {
@@ -26,9 +27,12 @@ struct Command {
     sessions,  // a page of sessions from slab index `argument` on
     session,   // the one session whose id is `argument`
     top,       // the sessions that a survey found at the top by TopBy `argument`
+    impaired,  // what is done on purpose on this worker's queue of port `argument`
+    impair,    // the same, after it was changed to `impairment`
   } kind = Kind::sessions;
   std::uint64_t ticket = 0;  // comes back in the answer, so that a late answer to an abandoned question is told apart
   std::uint64_t argument = 0;
+  impair::Impairment impairment;  // of Kind::impair
 };
 
 // What a report tells of one session.
@@ -70,7 +74,8 @@ struct Answer {
   std::uint32_t count = 0;  // reports filled
   std::uint32_t more = 0;   // 1 when the walk goes on at `next_cursor`
   std::uint64_t next_cursor = 0;
-  SurveyReport survey;  // of Command::Kind::top
+  SurveyReport survey;          // of Command::Kind::top
+  impair::ImpairReport impair;  // of Command::Kind::impaired and impair
   std::array<SessionReport, sessions_per_page> sessions{};
 };
 static_assert(std::is_trivially_copyable_v<Answer> && std::is_trivially_copyable_v<Command>);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "engine/impairment.hpp"
 #include "engine/memory_map.hpp"
 #include "net/address.hpp"
 #include "net/drop_reason.hpp"
@@ -68,6 +69,18 @@ class Port {
   virtual Instant next_deadline(std::uint16_t queue) const {
     static_cast<void>(queue);
     return Instant::never();
+  }
+  // Changes what is done to the frames of this queue on purpose; false when there is no impairment in its path. Its own
+  // worker's, between two bursts.
+  virtual bool impair(std::uint16_t queue, const impair::Impairment& impairment) {
+    static_cast<void>(queue);
+    static_cast<void>(impairment);
+    return false;
+  }
+  // What is done, and what came of it; from the queue's own worker.
+  virtual impair::ImpairReport impair_report(std::uint16_t queue) const {
+    static_cast<void>(queue);
+    return {};
   }
 };
 

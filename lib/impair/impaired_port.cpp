@@ -13,16 +13,43 @@ constexpr std::size_t burst_frames = 32;
 // Bursts taken from the port in one receive(): a bound on the work of a call; what is left waits in the port's ring.
 constexpr int receive_bursts_max = 16;
 
+using net::DropReason;
+
+// Why a frame is gone, in one direction and the other; nothing for one that is not.
+struct Causes {
+  Fate fate;
+  DropReason receive;
+  DropReason send;
+};
+constexpr std::array causes = {
+    Causes{Fate::lost, DropReason::impair_lost, DropReason::impair_tx_lost},
+    Causes{Fate::burst_lost, DropReason::impair_burst_lost, DropReason::impair_tx_burst_lost},
+    Causes{Fate::partitioned, DropReason::impair_partition, DropReason::impair_tx_partition},
+    Causes{Fate::blackholed, DropReason::impair_blackhole, DropReason::impair_tx_blackhole},
+    Causes{Fate::queue_full, DropReason::impair_queue_full, DropReason::impair_tx_queue_full},
+};
+
+void count_cause(Fate fate, DropReason Causes::*direction, net::DropCounters& drops) {
+  const auto cause = std::ranges::find(causes, fate, &Causes::fate);
+  if (cause != causes.end()) drops.count((*cause).*direction);
+}
+
 }  // namespace
 
 // On cache lines of its own: neighbours belong to other cores.
 struct alignas(2 * cache_line_bytes) ImpairedPort::Queue {
-  Queue(Arena& arena, const Impairment& impairment, BlockPool& copies, const Rng& rng)
+  Queue(Arena& arena, const Impairment& asked, BlockPool& copies, const Rng& rng)
       : arena_from(arena.rest().data()),
-        from_wire(arena, impairment, copies, rng.child(0)),
-        to_wire(arena, impairment, copies, rng.child(1)),
+        faults(asked),
+        from_wire(arena, asked.toward(Ways::receive), copies, rng.child(0)),
+        to_wire(arena, asked.toward(Ways::send), copies, rng.child(1)),
         arena_to(arena.rest().data()) {}
 
+  void change(const Impairment& asked) {
+    faults = asked;
+    from_wire.change(asked.toward(Ways::receive));
+    to_wire.change(asked.toward(Ways::send));
+  }
   // What the links took of the arena, less what aligns its beginning.
   std::span<const std::byte> links() const {
     const std::size_t skipped = -reinterpret_cast<std::uintptr_t>(arena_from) % cache_line_bytes;
@@ -30,6 +57,7 @@ struct alignas(2 * cache_line_bytes) ImpairedPort::Queue {
   }
 
   const std::byte* arena_from;  // where the arena stood before the links were made …
+  Impairment faults;            // of both directions, as it was asked for
   Link<net::RxFrame> from_wire;
   Link<net::TxFrame> to_wire;
   const std::byte* arena_to;  // … and after
@@ -75,9 +103,7 @@ std::uint32_t ImpairedPort::receive(std::uint16_t queue, std::span<net::RxFrame>
     for (net::RxFrame& frame : std::span(burst).first(count)) {
       // A frame that is due makes room, so that a small queue without delay drops nothing of a burst.
       if (link.full()) give_due(std::min<std::size_t>(given + 1, frames.size()));
-      const Fate fate = link.offer(std::move(frame), now);
-      if (fate == Fate::lost) drops.count(net::DropReason::impair_lost);
-      if (fate == Fate::queue_full) drops.count(net::DropReason::impair_queue_full);
+      count_cause(link.offer(std::move(frame), now), &Causes::receive, drops);
     }
     if (count < burst.size()) break;
   }
@@ -92,9 +118,7 @@ std::uint32_t ImpairedPort::send(std::uint16_t queue, std::span<net::TxFrame> fr
   Link<net::TxFrame>& link = queues_[queue]->to_wire;
   for (net::TxFrame& frame : frames) {
     if (link.full()) forward(queue, drops, now);
-    const Fate fate = link.offer(std::move(frame), now);
-    if (fate == Fate::lost) drops.count(net::DropReason::impair_tx_lost);
-    if (fate == Fate::queue_full) drops.count(net::DropReason::impair_tx_queue_full);
+    count_cause(link.offer(std::move(frame), now), &Causes::send, drops);
   }
   forward(queue, drops, now);
   return static_cast<std::uint32_t>(frames.size());
@@ -147,10 +171,17 @@ const LinkCounters& ImpairedPort::send_counters(std::uint16_t queue) const {
 }
 
 void ImpairedPort::change(const Impairment& impairment) {
-  for (const auto& queue : queues_) {
-    queue->from_wire.change(impairment);
-    queue->to_wire.change(impairment);
-  }
+  for (const auto& queue : queues_) queue->change(impairment);
+}
+
+bool ImpairedPort::impair(std::uint16_t queue, const Impairment& impairment) {
+  queues_[queue]->change(impairment);
+  return true;
+}
+
+ImpairReport ImpairedPort::impair_report(std::uint16_t queue) const {
+  const Queue& q = *queues_[queue];
+  return {.impaired = 1, .faults = q.faults, .receive = q.from_wire.counters(), .send = q.to_wire.counters()};
 }
 
 }  // namespace penstock::impair

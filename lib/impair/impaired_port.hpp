@@ -4,8 +4,8 @@
 // direction, with its own chance, used by that queue's worker only, so nothing is shared between cores. The rate is that
 // of each queue and direction.
 //
-// What it holds back on receive is held_frames(). Frames lost on purpose count as impair_lost and impair_queue_full on
-// receive, impair_tx_lost and impair_tx_queue_full on send. send() takes all frames at once; those that are due leave
+// What it holds back on receive is held_frames(). Frames lost on purpose count by their cause, as impair_… on receive and
+// impair_tx_… on send. The faults can be changed under way, of each queue by its own worker. send() takes all frames at once; those that are due leave
 // during send() and receive(), and wait here while the port has no room. It offers no checksum offload, since a NIC would
 // make a valid sum over a corrupted frame. Under `rx_checksum = trust_local` corruption reaches the services: that policy
 // says not to look.
@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "base/arena.hpp"
+#include "engine/impairment.hpp"
 #include "engine/port.hpp"
-#include "impair/impairment.hpp"
 #include "impair/link.hpp"
 
 namespace penstock::impair {
@@ -43,6 +43,9 @@ class ImpairedPort final : public Port {
   std::uint32_t held_frames(std::uint16_t queue) const override;
   Instant next_deadline(std::uint16_t queue) const override;
   void add_memory(std::uint16_t queue, MemoryMap& map) const override;
+
+  bool impair(std::uint16_t queue, const Impairment& impairment) override;
+  ImpairReport impair_report(std::uint16_t queue) const override;
 
   const LinkCounters& receive_counters(std::uint16_t queue) const;
   const LinkCounters& send_counters(std::uint16_t queue) const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "impair/ip_header.hpp"
+
 namespace penstock::impair {
 
 namespace {
@@ -15,6 +17,11 @@ constexpr Duration reorder_least = Duration::ms(1);
 
 std::uint32_t bytes_of(const net::RxFrame& frame) { return frame.bytes.length(); }
 std::uint32_t bytes_of(const net::TxFrame& frame) { return frame.bytes(); }
+
+Segment& head_of(net::RxFrame& frame) { return frame.bytes; }
+Segment& head_of(net::TxFrame& frame) { return frame.head; }
+const Segment& head_of(const net::RxFrame& frame) { return frame.bytes; }
+const Segment& head_of(const net::TxFrame& frame) { return frame.head; }
 
 // An unshared segment with the bytes of both, at the offset of the first so that headroom and alignment stay.
 Segment copy_of(const Segment& head, const Segment& link, BlockPool& pool) {
@@ -71,6 +78,7 @@ Link<Frame>::Link(Arena& arena, const Impairment& impairment, BlockPool& copies,
     : impairment_(impairment),
       copies_(copies),
       rng_(rng),
+      burst_rng_(rng.child(1)),
       frames_(arena, impairment.queue_frames),
       heap_(arena.make<Entry>(impairment.queue_frames)) {
   PENSTOCK_ASSERT(impairment.queue_frames > 0);
@@ -91,16 +99,21 @@ Fate Link<Frame>::offer(Frame&& frame, Instant now) {
   Frame arriving = std::move(frame);
   ++counters_.offered;
   // All chances are rolled for each frame, so that one fault's intensity does not shift the others' luck.
-  const bool lose = rng_.chance_ppm(impairment_.loss_ppm);
+  const bool burst = in_burst();
+  const bool lose = rng_.chance_ppm(burst ? impairment_.burst_loss_ppm : impairment_.loss_ppm);
   const bool duplicate = rng_.chance_ppm(impairment_.duplicate_ppm);
   const bool damage = rng_.chance_ppm(impairment_.corrupt_ppm);
-  if (cut_) {
+  if (cut_ || impairment_.partition != Ways::none) {
     ++counters_.partitioned;
-    return Fate::lost;
+    return Fate::partitioned;
+  }
+  if (too_long(arriving)) {
+    ++counters_.blackholed;
+    return Fate::blackholed;
   }
   if (lose) {
-    ++counters_.lost;
-    return Fate::lost;
+    ++(burst ? counters_.burst_lost : counters_.lost);
+    return burst ? Fate::burst_lost : Fate::lost;
   }
   std::optional<Frame> twin;
   if (duplicate) twin = copy_of(arriving, copies_);
@@ -111,6 +124,37 @@ Fate Link<Frame>::offer(Frame&& frame, Instant now) {
   }
   if (duplicate) ++(twin && enqueue(std::move(*twin), now) ? counters_.duplicated : counters_.no_copy);
   return Fate::queued;
+}
+
+template <class Frame>
+bool Link<Frame>::in_burst() {
+  const bool turns = burst_rng_.chance_ppm(burst_ ? impairment_.burst_end_ppm : impairment_.burst_begin_ppm);
+  // A burst that lasted when bursts were switched off is over.
+  const bool lasts = impairment_.burst_begin_ppm != 0 && burst_ != turns;
+  if (lasts && !burst_) ++counters_.bursts;
+  burst_ = lasts;
+  return burst_;
+}
+
+template <class Frame>
+bool Link<Frame>::too_long(const Frame& frame) const {
+  if (impairment_.blackhole_bytes == 0) return false;
+  const auto header = ip_header_of(head_of(frame).bytes());
+  return header && header->bytes > impairment_.blackhole_bytes;
+}
+
+template <class Frame>
+void Link<Frame>::mark(Frame& frame) {
+  const auto header = ip_header_of(head_of(frame).bytes());
+  if (!header || header->ecn == Ecn::not_ect || header->ecn == Ecn::ce) return;
+  std::optional<Frame> copy = copy_of(frame, copies_);
+  if (!copy) {
+    ++counters_.no_copy;
+    return;
+  }
+  frame = std::move(*copy);
+  mark_ce(head_of(frame).writable(), *header);
+  ++counters_.ecn_marked;
 }
 
 template <class Frame>
@@ -129,16 +173,23 @@ void Link<Frame>::corrupt(Frame& frame) {
 template <class Frame>
 bool Link<Frame>::enqueue(Frame&& frame, Instant now) {
   if (full()) return false;
-  Instant due = departure(bytes_of(frame), now) + impairment_.delay;
+  const Instant left = departure(bytes_of(frame), now);
+  if (impairment_.ecn > Duration() && left - now > impairment_.ecn) mark(frame);
+  Instant due = left + impairment_.delay;
   if (impairment_.jitter > Duration()) due = due + Duration::us(rng_.between(0, impairment_.jitter.count_us()));
-  due = later(due, last_due_);
+  const Instant out = released(due);
+  bool waits = out != due;
+  due = later(out, last_due_);
   if (rng_.chance_ppm(impairment_.reorder_ppm)) {
     const Duration spread = std::max(impairment_.delay + impairment_.jitter, reorder_least);
-    due = due + Duration::us(rng_.between(1, spread.count_us()));
+    const Instant overtaken = due + Duration::us(rng_.between(1, spread.count_us()));
+    due = released(overtaken);
+    waits = waits || due != overtaken;
     ++counters_.reordered;
   } else {
     last_due_ = due;
   }
+  if (waits) ++counters_.held_back;
   heap_[held_++] = {due, order_++, frames_.take(std::move(frame))};
   std::push_heap(heap_.begin(), heap_.begin() + held_);
   return true;
@@ -152,6 +203,16 @@ Instant Link<Frame>::departure(std::uint32_t bytes, Instant now) {
   const std::uint64_t duration_ns = std::uint64_t{bytes} * 8 * ns_per_second / impairment_.rate_bits_per_second;
   line_free_ns_ = start_ns + static_cast<std::int64_t>(duration_ns);
   return Instant::at_us((line_free_ns_ + ns_per_us - 1) / ns_per_us);
+}
+
+// When what is due then may leave. The same moments for every link, as of one line that stands still. Later for what is
+// later, so that the order stays.
+template <class Frame>
+Instant Link<Frame>::released(Instant due) const {
+  if (impairment_.hold_every == Duration()) return due;
+  const std::int64_t into = due.count_us() % impairment_.hold_every.count_us();
+  const Duration wait = impairment_.hold - Duration::us(into);
+  return wait > Duration() ? due + wait : due;
 }
 
 template <class Frame>

@@ -1,15 +1,17 @@
 // Link: one direction of a line with faults: frames and time go in, the frames that survive come out when they are due.
 //
-// A machine without I/O, of one core, deterministic from its Rng. offer() decides a frame's fate at once: partition, loss,
-// corruption, then a place in the queue, whose departure the rate and the delay set. poll() hands out what is due, by time
-// and among equals by age. The queue is bounded and drops its tail; all its memory comes from the arena at construction.
+// A machine without I/O, of one core, deterministic from its Rng. offer() decides a frame's fate at once: partition,
+// blackhole, loss, corruption, then a place in the queue, whose departure the rate, the delay and the release set. poll()
+// hands out what is due, by time and among equals by age. The queue is bounded and drops its tail; all its memory comes
+// from the arena at construction.
 //
-// Jitter alone keeps the order, as a queue does; only `reorder` lets later frames overtake. A frame that is duplicated or
-// corrupted is copied into a block of `copies` first, since others may hold its bytes; a dry pool, or a frame larger than
-// its blocks, spares the frame that fault and counts. Exactly one bit is flipped: the Internet sum misses some pairs of
+// Jitter alone keeps the order, as a queue does, and so does a release; only `reorder` lets later frames overtake. A frame
+// that is duplicated, corrupted or marked is copied into a block of `copies` first, since others may hold its bytes; a dry
+// pool, or a frame larger than its blocks, spares the frame that fault and counts. Exactly one bit is flipped: the Internet sum misses some pairs of
 // flips, and then a receiver would be blamed for what it cannot notice.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,36 +21,24 @@
 #include "base/slab.hpp"
 #include "base/time.hpp"
 #include "buf/block.hpp"
-#include "impair/impairment.hpp"
+#include "engine/impairment.hpp"
 #include "net/frame.hpp"
 
 namespace penstock::impair {
 
-// What a link did so far. offered = forwarded + lost + partitioned + queue_full + held() − duplicated.
-struct LinkCounters {
-  std::uint64_t offered = 0;
-  std::uint64_t forwarded = 0;  // handed out, duplicates included
-  std::uint64_t lost = 0;
-  std::uint64_t partitioned = 0;  // lost because the line was cut
-  std::uint64_t queue_full = 0;
-  std::uint64_t duplicated = 0;  // copies that found a place
-  std::uint64_t reordered = 0;
-  std::uint64_t corrupted = 0;
-  std::uint64_t no_copy = 0;  // duplications and corruptions that did not happen for want of a block or a place
-};
-
-enum class Fate : std::uint8_t { queued, lost, queue_full };
+enum class Fate : std::uint8_t { queued, lost, burst_lost, partitioned, blackholed, queue_full };
 
 template <class Frame>
 class Link {
  public:
-  // The queue holds impairment.queue_frames for good. `copies` must outlive the link.
+  // There is memory for impairment.queue_frames, which a later change may only lower. The link is of one direction: cut
+  // when its partition is anything but none. `copies` must outlive the link.
   Link(Arena& arena, const Impairment& impairment, BlockPool& copies, Rng rng);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  // Consumes the frame whatever becomes of it. A partition counts as `lost`.
+  // Consumes the frame whatever becomes of it.
   Fate offer(Frame&& frame, Instant now);
   // The next frame that is due.
   std::optional<Frame> poll(Instant now);
@@ -56,13 +46,14 @@ class Link {
   Instant next_deadline() const { return held_ == 0 ? Instant::never() : heap_[0].due; }
   std::uint32_t held() const { return held_; }
   // The next frame that is offered will be dropped, unless one is polled before.
-  bool full() const { return held_ == frames_.capacity(); }
+  bool full() const { return held_ >= std::min(impairment_.queue_frames, frames_.capacity()); }
 
-  // From now on these faults; what is under way keeps its time, and the queue its size.
+  // From now on these faults; what is under way keeps its time, and the chance goes on where it was.
   void change(const Impairment& impairment);
   // While cut, everything offered is lost; what is under way arrives.
   void cut(bool is_cut) { cut_ = is_cut; }
   const LinkCounters& counters() const { return counters_; }
+  const Impairment& impairment() const { return impairment_; }
   // What the constructor takes of an arena.
   static std::size_t cost(std::uint32_t queue_frames) {
     return Slab<Frame>::cost(queue_frames) + Arena::cost<Entry>(queue_frames);
@@ -77,17 +68,24 @@ class Link {
     // The heap's order: what leaves later sinks.
     bool operator<(const Entry& other) const { return due != other.due ? due > other.due : order > other.order; }
   };
+  // Rolls whether a burst of losses begins or ends with this frame.
+  bool in_burst();
+  bool too_long(const Frame& frame) const;
   bool enqueue(Frame&& frame, Instant now);
   Instant departure(std::uint32_t bytes, Instant now);
+  Instant released(Instant due) const;
   void corrupt(Frame& frame);
+  void mark(Frame& frame);
 
   Impairment impairment_;
   BlockPool& copies_;
   Rng rng_;
+  Rng burst_rng_;  // of its own, so that bursts do not shift the others' luck
   Slab<Frame> frames_;
   std::span<Entry> heap_;
   std::uint32_t held_ = 0;
   bool cut_ = false;
+  bool burst_ = false;       // a burst of losses lasts
   std::uint64_t order_ = 0;  // counts frames queued
   std::int64_t line_free_ns_ =
       0;              // when the last bit of the last frame has left at the rate; ns keep short frames exact

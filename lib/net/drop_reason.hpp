@@ -42,6 +42,9 @@ constexpr bool is_transmit(DropReason reason) {
     case DropReason::tx_link_down:
     case DropReason::no_tx_block:
     case DropReason::impair_tx_lost:
+    case DropReason::impair_tx_burst_lost:
+    case DropReason::impair_tx_partition:
+    case DropReason::impair_tx_blackhole:
     case DropReason::impair_tx_queue_full: return true;
     default: return false;
   }

@@ -45,7 +45,10 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   return found;
 }
 
-bool is_telemetry(const fs::path& path) { return path.filename().string().starts_with("dpdk_telemetry.v2"); }
+bool is_socket_of_ours(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with("dpdk_telemetry.v2") || name == "penstock_admin";
+}
 
 // A living process; 0 when the kernel does not say which.
 using Living = std::optional<pid_t>;
@@ -79,7 +82,7 @@ Living listener_of(const std::string& path) {
 Living living_in(const RuntimeDir& dir) {
   if (const Living holder = holder_of_config(dir.path + "/config")) return holder;
   for (const fs::path& path : files_in(dir.path)) {
-    if (!is_telemetry(path)) continue;
+    if (!is_socket_of_ours(path)) continue;
     if (const Living listener = listener_of(path.string())) return listener;
   }
   return std::nullopt;
@@ -136,7 +139,7 @@ Leftovers sweep_predecessor(const RuntimeDir& dir, std::string_view prefix, cons
   const auto before = static_cast<std::uint32_t>(files_in(dir.path).size());
   // A socket that nobody listens at is free to go even without a configuration that could be locked.
   for (const fs::path& path : files_in(dir.path)) {
-    if (is_telemetry(path) && !listener_of(path.string())) unlink(path.c_str());
+    if (is_socket_of_ours(path) && !listener_of(path.string())) unlink(path.c_str());
   }
   sweep_runtime_dir(dir);
   left.runtime_files = before - static_cast<std::uint32_t>(files_in(dir.path).size());

@@ -18,7 +18,7 @@
 
 namespace penstock::nic {
 
-// Holds when nobody is seen to live under this prefix: no lock on EAL's configuration in `dir`, no telemetry socket that
+// Holds when nobody is seen to live under this prefix: no lock on EAL's configuration in `dir`, no socket of its telemetry or admin that
 // takes a connection. A process with neither (--in-memory --no-telemetry) is not seen. The error is one sentence with the prefix
 // and, where the kernel tells it, the process.
 std::expected<void, std::string> check_prefix_free(const RuntimeDir& dir, std::string_view prefix);

@@ -56,10 +56,10 @@ std::expected<void, std::string> check_ours(const std::string& path, uid_t owner
   return {};
 }
 
-// True for the names that EAL and its telemetry give to their files.
+// True for the names that EAL, its telemetry and our admin socket give to their files.
 bool is_of_eal(const std::string& name) {
   return name == "config" || name == "hugepage_info" || name.starts_with("fbarray_") || name.starts_with("mp_socket") ||
-         name.starts_with("dpdk_telemetry.v2") || name == ".telemetry.dpdk";
+         name.starts_with("dpdk_telemetry.v2") || name == ".telemetry.dpdk" || name == "penstock_admin";
 }
 
 }  // namespace

@@ -271,7 +271,8 @@ std::expected<void, std::string> Node::start_telemetry() {
                           .queues = report.queues,
                           .mtu = report.mtu,
                           .rss = report.rss,
-                          .health = [&port = *port] { return port.health(); }});
+                          .health = [&port = *port] { return port.health(); },
+                          .impair = config_.ports[info.ports.size()].impair});
   }
   for (const net::InterfaceConfig& interface : plan_.node.stack.interfaces) {
     for (const net::Prefix& address : interface.addresses) info.addresses.push_back(net::to_string(address));
@@ -279,7 +280,10 @@ std::expected<void, std::string> Node::start_telemetry() {
   for (const control::ListenerConfig& listener : config_.listeners) info.listeners.push_back(listener.name);
   std::vector<control::WorkerView> views;
   for (const auto& seat : seats_) views.push_back({.published = &seat->published(), .mailbox = &seat->mailbox()});
-  auto telemetry = control::Telemetry::start(std::move(info), views);
+  auto telemetry = control::Telemetry::start(std::move(info), views, [this](const std::string& sentence) {
+    say(sentence);
+    std::fflush(stdout);
+  });
   if (!telemetry) return Failure(telemetry.error());
   telemetry_ = std::move(*telemetry);
   return {};

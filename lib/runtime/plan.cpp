@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "control/impair_settings.hpp"
+
 namespace penstock::runtime {
 
 namespace {
@@ -22,18 +24,6 @@ net::InterfaceConfig interface_of(const control::InterfaceConfig& from, std::uin
   if (from.gateway) to.routes.push_back({{net::IpAddress::v4(0, 0, 0, 0), 0}, *from.gateway});
   if (from.gateway6) to.routes.push_back({{net::IpAddress(), 0}, *from.gateway6});
   return to;
-}
-
-impair::Impairment impairment_of(const control::ImpairConfig& from) {
-  return {.loss_ppm = from.loss_ppm,
-          .duplicate_ppm = from.duplicate_ppm,
-          .reorder_ppm = from.reorder_ppm,
-          .corrupt_ppm = from.corrupt_ppm,
-          .delay = Duration::ms(from.delay_ms),
-          .jitter = Duration::ms(from.jitter_ms),
-          .rate_bits_per_second = std::uint64_t{from.rate_mbit} * 1'000'000,
-          .queue_frames = from.queue_packets,
-          .seed = from.seed};
 }
 
 SessionKeyMode key_mode_of(control::SessionKey key) {
@@ -100,7 +90,7 @@ Plan plan_node(const control::Config& config, std::uint32_t workers) {
     for (const control::InterfaceConfig& interface : port.interfaces) {
       node.stack.interfaces.push_back(interface_of(interface, number));
     }
-    plan.impairments.push_back(port.impair ? std::optional(impairment_of(*port.impair)) : std::nullopt);
+    plan.impairments.push_back(port.impair ? std::optional(control::impairment_of(*port.impair)) : std::nullopt);
     if (port.impair) impair_frames += 2 * port.impair->queue_packets + 64;
     links = links || port.tx_mode == control::TxMode::link;
     plan.buffers.block_bytes = std::max(plan.buffers.block_bytes, net::headroom_bytes + port.mtu + 64);

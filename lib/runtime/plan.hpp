@@ -11,8 +11,8 @@
 
 #include "control/config.hpp"
 #include "engine/capacity.hpp"
+#include "engine/impairment.hpp"
 #include "engine/node_config.hpp"
-#include "impair/impairment.hpp"
 
 namespace penstock::runtime {
 

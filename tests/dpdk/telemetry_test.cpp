@@ -79,7 +79,7 @@ TEST_CASE("the socket tells what the worker published") {
   }
   published->publish(*snapshot);
   const std::array views = {WorkerView{published.get(), mailbox.get()}};
-  auto telemetry = Telemetry::start(one_worker_info(), views);
+  auto telemetry = Telemetry::start(one_worker_info(), views, [](const std::string&) {});
   REQUIRE(telemetry);
 
   Client client;
@@ -115,7 +115,7 @@ TEST_CASE("the socket tells what the worker published") {
   holds(between.ask("/penstock/worker,0"), "{\"/penstock/worker\":{\"error\":\"stopping\"}}");
 
   // A second node of the same process finds the commands registered.
-  auto again = Telemetry::start(one_worker_info(), views);
+  auto again = Telemetry::start(one_worker_info(), views, [](const std::string&) {});
   REQUIRE(again);
   Client late;
   holds(late.ask("/penstock/info"), "\"version\":\"1.2.3\"");

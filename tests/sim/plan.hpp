@@ -11,7 +11,7 @@
 
 #include "base/time.hpp"
 #include "engine/node_config.hpp"
-#include "impair/impairment.hpp"
+#include "engine/impairment.hpp"
 #include "net/address.hpp"
 #include "proto/kcp/options.hpp"
 #include "sim/coverage.hpp"

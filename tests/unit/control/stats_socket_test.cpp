@@ -60,7 +60,8 @@ struct Fixture {
     path = folder + "/socket";
     auto made = StatsSocket::open(
         path, "greeting",
-        [this](std::string_view command) {
+        [this](std::string_view command, const StatsSocket::Peer& peer) {
+          last = peer;
           ++asked;
           return command == "big" ? std::string(16'000, 'b') : "reply to " + std::string(command);
         },
@@ -85,6 +86,7 @@ struct Fixture {
   std::string folder;
   std::string path;
   std::atomic<std::uint64_t> asked = 0;
+  StatsSocket::Peer last;  // read when its reply has come
   std::unique_ptr<StatsSocket> socket;
   std::thread thread;
 };

@@ -392,6 +392,12 @@ constexpr std::array elsewhere = {
     Elsewhere{DropReason::impair_lost, "tests/unit/impair/impaired_port_test.cpp"},
     Elsewhere{DropReason::impair_queue_full, "tests/unit/impair/impaired_port_test.cpp"},
     Elsewhere{DropReason::impair_tx_lost, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_burst_lost, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_partition, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_blackhole, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_tx_burst_lost, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_tx_partition, "tests/unit/impair/impaired_port_test.cpp"},
+    Elsewhere{DropReason::impair_tx_blackhole, "tests/unit/impair/impaired_port_test.cpp"},
     Elsewhere{DropReason::impair_tx_queue_full, "tests/unit/impair/impaired_port_test.cpp"},
 };
 

@@ -70,9 +70,10 @@ TEST_CASE("a whole snapshot passes", "[stats]") {
 }
 
 TEST_CASE("every drop row named for transmission is one, and no other", "[stats]") {
-  const std::array transmit = {"tx_refused",     "neighbor_pending_full", "neighbor_unresolved", "no_route",
-                               "mtu_exceeded",   "tx_ring_full",          "tx_link_down",        "no_tx_block",
-                               "impair_tx_lost", "impair_tx_queue_full"};
+  const std::array transmit = {
+      "tx_refused",          "neighbor_pending_full", "neighbor_unresolved", "no_route",       "mtu_exceeded",
+      "tx_ring_full",        "tx_link_down",          "no_tx_block",         "impair_tx_lost", "impair_tx_burst_lost",
+      "impair_tx_partition", "impair_tx_blackhole",   "impair_tx_queue_full"};
   std::size_t count = 0;
   for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
     const bool listed = std::ranges::find(transmit, net::drop_reason_names[i]) != transmit.end();

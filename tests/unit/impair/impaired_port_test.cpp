@@ -222,3 +222,68 @@ TEST_CASE("healing ends the faults; destruction lets go of what is held") {
   b.stub.sent[0].clear();
   CHECK(b.frames.whole());
 }
+
+TEST_CASE("what is lost on purpose counts by its cause and its direction") {
+  const auto lose = [](const Impairment& impairment) {
+    const auto b = std::make_unique<Bench>(impairment);
+    // An IPv4 packet of 300 bytes, by its own word.
+    const auto packet = [&] {
+      Segment made = b->frame(0);
+      const auto bytes = made.writable();
+      bytes[12] = 0x08;
+      bytes[14] = 0x45;
+      bytes[16] = 1;
+      bytes[17] = 44;
+      return made;
+    };
+    b->stub.arrived[0].push_back(packet());
+    b->receive(0, at(1));
+    net::TxFrame out;
+    out.head = packet();
+    b->port.send(0, {&out, 1}, b->drops, at(1));
+    CHECK(b->drops.total() == b->drops.received_total() * 2);
+    std::vector<DropReason> reasons;
+    for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
+      const auto reason = static_cast<DropReason>(i);
+      if (b->drops.of(reason) > 0) reasons.push_back(reason);
+    }
+    return reasons;
+  };
+  using Reasons = std::vector<DropReason>;
+  CHECK(lose({.loss_ppm = 1'000'000}) == Reasons{DropReason::impair_lost, DropReason::impair_tx_lost});
+  CHECK(lose({.burst_begin_ppm = 1'000'000, .burst_end_ppm = 1}) ==
+        Reasons{DropReason::impair_burst_lost, DropReason::impair_tx_burst_lost});
+  CHECK(lose({.blackhole_bytes = 299}) == Reasons{DropReason::impair_blackhole, DropReason::impair_tx_blackhole});
+  CHECK(lose({.blackhole_bytes = 300}).empty());
+  CHECK(lose({.partition = impair::Ways::both}) ==
+        Reasons{DropReason::impair_partition, DropReason::impair_tx_partition});
+}
+
+TEST_CASE("one way may be cut while the other passes") {
+  Bench b({.partition = impair::Ways::send});
+  b.stub.arrived[0].push_back(b.frame(1));
+  CHECK(b.receive(0, at(0)) == std::vector<std::uint8_t>{1});
+  b.send(0, 2, at(0));
+  CHECK(b.stub.sent[0].empty());
+  CHECK(b.drops.of(DropReason::impair_tx_partition) == 1);
+  CHECK(b.drops.received_total() == 0);
+}
+
+TEST_CASE("faults are changed queue by queue, and each tells what is in force and what came of it") {
+  Bench b({.queue_frames = 8});
+  CHECK(b.port.impair_report(0).impaired == 1);
+  CHECK(b.port.impair_report(0).faults.queue_frames == 8);
+  const Impairment cut{.queue_frames = 8, .partition = impair::Ways::receive};
+  CHECK(b.port.impair(1, cut));
+  for (const std::uint16_t queue : {std::uint16_t{0}, std::uint16_t{1}}) {
+    b.stub.arrived[queue].push_back(b.frame(1));
+    CHECK(b.receive(queue, at(0)).size() == (queue == 0 ? 1U : 0U));
+  }
+  CHECK(b.port.impair_report(0).faults == Impairment{.queue_frames = 8});
+  CHECK(b.port.impair_report(1).faults == cut);
+  CHECK(b.port.impair_report(1).receive.partitioned == 1);
+  CHECK(b.port.impair_report(1).send.offered == 0);
+  CHECK(b.port.impair(1, {}));
+  b.stub.arrived[1].push_back(b.frame(1));
+  CHECK(b.receive(1, at(0)).size() == 1);
+}
