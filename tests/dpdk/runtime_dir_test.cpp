@@ -161,7 +161,8 @@ namespace {
 void leave_files(Fixture& f) {
   f.make(f.dir.dpdk, 0700);
   f.make(f.dir.path, 0700);
-  for (const char* name : {"config", "fbarray_memzone", "hugepage_info", "mp_socket", "dpdk_telemetry.v2:1"}) {
+  for (const char* name :
+       {"config", "fbarray_memzone", "hugepage_info", "mp_socket", "dpdk_telemetry.v2:1", "penstock_admin"}) {
     std::ofstream(f.dir.path + "/" + name) << "x";
   }
 }

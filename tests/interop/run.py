@@ -18,6 +18,7 @@ import time
 from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
 from peer import DEFAULT_PEER, install_peer, run_client, targets
+from rehearsal import Rehearsal
 from server import DEFAULT_BINARY, KEEP_DIR, Server, free_hugepages_mb, listener
 
 PORT = 4000
@@ -40,7 +41,7 @@ class Case:
     partial_checksums: bool = False  # the client's interface keeps tx offload
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
-    disturb: str = ""                # what happens to the port under way: link or mtu
+    disturb: str = ""                # what happens to the port under way: link, mtu or rehearsal
     poll: str = "busy"
     sessions: int = 40
     messages: int = 12
@@ -77,6 +78,9 @@ CASES = basic_cases() + [
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
+    # Bursts of losses, holds and a cut, switched on and off under way by the admin socket; [port.impair] is there, without faults.
+    Case("rehearsal", impair={"seed": 3}, disturb="rehearsal", v6=False, sessions=20, messages=700),
+    Case("rehearsal-two-workers", impair={"seed": 4}, disturb="rehearsal", workers=2, sessions=80, messages=300),
     Case("partial-checksums-verify", partial_checksums=True, served=False, sessions=4, messages=2),
     Case("partial-checksums-trust_local", partial_checksums=True, rx_checksum="trust_local"),
 ]
@@ -105,7 +109,7 @@ def run_case(case, binary, hugepages):
         server.start()
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
-        disturber = Disturber(lab, server, case.disturb) if case.disturb else None
+        disturber = disturber_of(lab, server, case.disturb)
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
@@ -119,6 +123,12 @@ def run_case(case, binary, hugepages):
         status = server.stop()
         require(status == 0, f"penstock ended with status {status};\n{server.log_tail()}")
         return shown
+
+
+def disturber_of(lab, server, kind):
+    if kind == "rehearsal":
+        return Rehearsal(server)
+    return Disturber(lab, server, kind) if kind else None
 
 
 class Disturber:
@@ -192,7 +202,7 @@ def check_served(case, server, result):
     if case.impair:
         # Without this a penstock that ignores the setting would pass.
         require(any("impair" in reason for reason in drops),
-                f"[port.impair] loss = {case.impair['loss']} dropped nothing; drops: {drops}")
+                f"[port.impair] {case.impair} dropped nothing; drops: {drops}")
     return describe(result, drops)
 
 

@@ -86,7 +86,7 @@ def remove_runtime_dir(file_prefix, *, parent_too):
     if not os.path.isdir(directory):
         return
     for name in os.listdir(directory):
-        if name.startswith(("dpdk_telemetry", ".telemetry", "telemetry", "config", "fbarray_", "mp_socket",
+        if name.startswith(("dpdk_telemetry", "penstock_admin", ".telemetry", "telemetry", "config", "fbarray_", "mp_socket",
                             "hugepage_info", "hugepage_data")):
             os.unlink(os.path.join(directory, name))
     os.rmdir(directory)

@@ -169,7 +169,7 @@ Bytes ip(const net::IpAddress& source, const net::IpAddress& destination, std::u
          std::span<const std::uint8_t> payload, std::uint8_t hop_limit) {
   Bytes out;
   if (source.is_v4()) {
-    put16(out, 0x4500);
+    put16(out, 0x4502);  // ECT(0): a queue may mark it
     put16(out, static_cast<std::uint16_t>(20 + payload.size()));
     put32(out, 0x00004000);
     out.push_back(hop_limit);
@@ -179,7 +179,7 @@ Bytes ip(const net::IpAddress& source, const net::IpAddress& destination, std::u
     put_address(out, destination);
     write_checksum(out, 0, 10, 0);
   } else {
-    put32(out, 0x60000000);
+    put32(out, 0x60200000);
     put16(out, static_cast<std::uint16_t>(payload.size()));
     out.push_back(protocol);
     out.push_back(hop_limit);

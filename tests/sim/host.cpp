@@ -255,12 +255,20 @@ void Host::heal() {
   port_->set_link(true);
   port_->set_rx_ring(rx_ring_healed);
   port_->steer_to(~0u);
-  for (const auto& core : cores_) {
-    require(core->mailbox.commands.push({.kind = Command::Kind::sessions}), "a mailbox was full that nobody had used");
-  }
-  if (impaired_ == nullptr) return;
+  ask_all({.kind = Command::Kind::sessions});
   // Without delay nothing waits, so its small queue is no bottleneck any more.
-  impaired_->change({});
+  if (impaired_ != nullptr) ask_all({.kind = Command::Kind::impair});
+}
+
+void Host::ask_all(const Command& command) {
+  for (const auto& core : cores_) require(core->mailbox.commands.push(command), "a mailbox was full");
+}
+
+void Host::cut_port(impair::Ways ways) {
+  Command command{.kind = Command::Kind::impair};
+  command.impairment = *plan_.port;
+  command.impairment.partition = ways;
+  ask_all(command);
 }
 
 void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }

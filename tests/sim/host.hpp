@@ -44,6 +44,9 @@ class Host {
   // Faults.
   void stall(std::uint32_t worker, Instant until);
   void keep_back(std::uint32_t blocks);
+  // An operator cuts the host's port, which has an impairment, by the workers' mailboxes: one way or both; or puts the faults
+  // back that the plan names.
+  void cut_port(impair::Ways ways);
   void drain(Instant now);
   void stop(Instant now);
   // Ends the faults, and asks each worker for a page of its sessions.
@@ -67,6 +70,7 @@ class Host {
   void run(Core& core, Instant now);
   void check(Core& core, Instant now);
   bool has_records(std::uint32_t worker) const;
+  void ask_all(const Command& command);
 
   std::uint32_t number_;
   const HostPlan& plan_;

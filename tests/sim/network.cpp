@@ -121,12 +121,17 @@ void Network::count_faults(Coverage& coverage) const {
     for (const WireLink* link : {&wires->up, &wires->down}) {
       const impair::LinkCounters& c = link->counters();
       coverage.count(Fault::loss, c.lost);
+      coverage.count(Fault::burst_loss, c.burst_lost);
+      coverage.count(Fault::blackhole, c.blackholed);
+      coverage.count(Fault::ecn_mark, c.ecn_marked);
+      coverage.count(Fault::hold, c.held_back);
       coverage.count(Fault::duplicate, c.duplicated);
       coverage.count(Fault::reorder, c.reordered);
       coverage.count(Fault::corrupt, c.corrupted);
       coverage.count(Fault::link_queue_full, c.queue_full);
       coverage.count(Fault::partition, c.partitioned);
-      require(c.offered + c.duplicated == c.forwarded + c.lost + c.partitioned + c.queue_full + link->held(),
+      require(c.offered + c.duplicated ==
+                  c.forwarded + c.lost + c.burst_lost + c.partitioned + c.blackholed + c.queue_full + link->held(),
               "a link's counters do not add up");
     }
     coverage.count(Fault::jitter, wires->jittered);

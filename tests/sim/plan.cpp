@@ -31,16 +31,39 @@ Instant draw_start(Rng& rng) {
 // The kinds of faults that this world's links have; the intensity is drawn per link.
 struct LinkSwarm {
   bool loss, duplicate, reorder, jitter, corrupt, rate;
+  bool burst, blackhole, hold, ecn;
   explicit LinkSwarm(Rng& rng)
       : loss(one_in(rng, 2)),
         duplicate(one_in(rng, 3)),
         reorder(one_in(rng, 3)),
         jitter(one_in(rng, 3)),
         corrupt(one_in(rng, 3)),
-        rate(one_in(rng, 4)) {}
+        rate(one_in(rng, 4)) {
+    Rng later = rng.child(7);
+    burst = one_in(later, 4);
+    blackhole = one_in(later, 6);
+    hold = one_in(later, 5);
+    ecn = one_in(later, 2);
+  }
 };
 
-impair::Impairment draw_impairment(Rng& rng, const LinkSwarm& swarm, Duration base_delay) {
+// What came to the swarm later draws from a stream of its own, so that the older faults stay what they were.
+void draw_later_faults(Rng rng, const LinkSwarm& swarm, bool gentle, impair::Impairment& made) {
+  if (swarm.burst) {
+    made.burst_begin_ppm = draw(rng, 0, 3 * percent);
+    made.burst_end_ppm = draw(rng, 10 * percent, 100 * percent);
+    made.burst_loss_ppm = draw(rng, 50 * percent, 100 * percent);
+  }
+  // What is too long never passes before the heal, and a conversation may be given up by then.
+  if (swarm.blackhole && !gentle) made.blackhole_bytes = draw(rng, 600, 1400);
+  if (swarm.hold) {
+    made.hold_every = draw_ms(rng, 50, 1000);
+    made.hold = Duration::us(rng.between(1, made.hold_every.count_us() / 3));
+  }
+  if (swarm.ecn) made.ecn = Duration::us(rng.between(1, 2000));
+}
+
+impair::Impairment draw_impairment(Rng& rng, const LinkSwarm& swarm, Duration base_delay, bool gentle) {
   impair::Impairment made;
   made.delay = base_delay;
   // Both ways together stay within what the plan promises: 30 % loss of a link is 51 % of a round trip.
@@ -56,7 +79,19 @@ impair::Impairment draw_impairment(Rng& rng, const LinkSwarm& swarm, Duration ba
     made.queue_frames = 1024;
   }
   made.seed = rng.next();
+  draw_later_faults(Rng(made.seed).child(7), swarm, gentle, made);
   return made;
+}
+
+// Of an ImpairedPort around a host's port, besides what its links do.
+void draw_port_faults(Rng rng, bool gentle, impair::Impairment& made) {
+  if (one_in(rng, 2)) {
+    made.burst_begin_ppm = draw(rng, 0, 2 * percent);
+    made.burst_end_ppm = draw(rng, 20 * percent, 100 * percent);
+  }
+  if (gentle) return;
+  if (one_in(rng, 3)) made.blackhole_bytes = draw(rng, 400, 1400);
+  if (one_in(rng, 2)) made.direction = one_in(rng, 2) ? impair::Ways::receive : impair::Ways::send;
 }
 
 kcp::Options draw_options(Rng& rng, bool gentle) {
@@ -111,8 +146,8 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
   host.kcp = draw_options(rng, plan.gentle);
   host.limits = draw_limits(rng, plan.gentle, tight && is_server, host.node.sessions_max);
   const Duration delay = Duration::us(rng.between(10, 30'000));
-  host.up = draw_impairment(rng, swarm, delay);
-  host.down = draw_impairment(rng, swarm, delay);
+  host.up = draw_impairment(rng, swarm, delay, plan.gentle);
+  host.down = draw_impairment(rng, swarm, delay, plan.gentle);
   // Only one link of a frame's way corrupts: two flips may be such as the Internet sum cannot see, and a receiver would be
   // blamed for what it cannot notice.
   host.down.corrupt_ppm = 0;
@@ -126,6 +161,7 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
     port.seed = rng.next();
     // A duplicate made behind the point where the wire is watched would look like amplification.
     if (!is_server) port.duplicate_ppm = draw(rng, 0, 5 * percent);
+    draw_port_faults(Rng(port.seed).child(7), plan.gentle, port);
     host.port = port;
   }
   return host;
@@ -186,14 +222,15 @@ class EpisodeWriter {
                  std::uint32_t first = 0) {
     const std::uint32_t count = draw(rng_, 1, count_max);
     for (std::uint32_t i = 0; i < count; ++i) {
-      Episode e{.kind = kind,
-                .host = first + static_cast<std::uint32_t>(rng_.below(plan_.hosts.size() - first)),
-                .amount = rng_.next32()};
-      const std::int64_t span = (plan_.heal - plan_.start - faults_after).count_us();
-      e.begin = plan_.start + faults_after + Duration::us(rng_.between(0, span));
-      e.end = earlier(e.begin + draw_ms(rng_, shortest, longest), plan_.heal);
-      plan_.episodes.push_back(e);
+      draw_at(kind, first + static_cast<std::uint32_t>(rng_.below(plan_.hosts.size() - first)), shortest, longest);
     }
+  }
+  void draw_at(Fault kind, std::uint32_t host, std::int64_t shortest, std::int64_t longest) {
+    Episode e{.kind = kind, .host = host, .amount = rng_.next32()};
+    const std::int64_t span = (plan_.heal - plan_.start - faults_after).count_us();
+    e.begin = plan_.start + faults_after + Duration::us(rng_.between(0, span));
+    e.end = earlier(e.begin + draw_ms(rng_, shortest, longest), plan_.heal);
+    plan_.episodes.push_back(e);
   }
   Rng& rng() { return rng_; }
 
@@ -209,6 +246,11 @@ void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
   if (one_in(rng, 4)) writer.draw_some(Fault::tx_ring_full, 8, 1, 300);
   if (plan.dry_pools) writer.draw_some(Fault::pool_dry, 10, 1, 1500);
   if (plan.gentle) return;
+  // An operator cuts a port, one way or both; only where it has an impairment.
+  EpisodeWriter operators(parent.child(7), plan);
+  for (std::uint32_t i = 0; i < plan.hosts.size(); ++i) {
+    if (plan.hosts[i].port) operators.draw_at(Fault::impair_switched, i, 50, 4000);
+  }
   if (one_in(rng, 3)) writer.draw_some(Fault::partition, 4, 100, 8000);
   if (one_in(rng, 5)) writer.draw_some(Fault::port_down, 3, 50, 3000);
   if (one_in(rng, 4)) writer.draw_some(Fault::vanish, 1, 1, 1, servers);

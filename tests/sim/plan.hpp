@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "engine/node_config.hpp"
 #include "engine/impairment.hpp"
+#include "engine/node_config.hpp"
 #include "net/address.hpp"
 #include "proto/kcp/options.hpp"
 #include "sim/coverage.hpp"

@@ -136,6 +136,7 @@ void Simulation::begin(const Episode& e) {
     case Fault::tx_ring_full: host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0); return;
     case Fault::pool_dry: host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0)); break;
     case Fault::partition: network_.cut(e.host, e.amount % 3 != 1, e.amount % 3 != 2); return;
+    case Fault::impair_switched: host.cut_port(static_cast<impair::Ways>(1 + e.amount % 3)); break;
     case Fault::port_down: host.port().set_link(false); break;
     case Fault::vanish:
       vanished_[e.host] = true;
@@ -162,6 +163,7 @@ void Simulation::end(const Episode& e) {
     case Fault::partition:
       if (!vanished_[e.host] && sabotage_ != Sabotage::endless_cut) network_.cut(e.host, false, false);
       break;
+    case Fault::impair_switched: host.cut_port(impair::Ways::none); break;
     case Fault::port_down: host.port().set_link(true); break;
     default: break;
   }

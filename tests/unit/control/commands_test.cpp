@@ -18,8 +18,10 @@ NodeInfo two_worker_info() {
   info.version = "1.2.3";
   info.listeners = {"echo", "sink"};
   info.workers = 2;
-  info.ports = {
-      {.name = "net_tap0", .driver = "net_tap", .health = [] { return PortHealth{.link_up = true, .mtu = 1400}; }}};
+  info.ports = {{.name = "net_tap0",
+                 .driver = "net_tap",
+                 .health = [] { return PortHealth{.link_up = true, .mtu = 1400}; },
+                 .impair = ImpairConfig{}}};
   info.memory.resize(2);
   info.memory[1].add_object("table", info.workers);
   return info;
@@ -60,6 +62,8 @@ struct Node {
         const SessionId id(3, 1, static_cast<std::uint8_t>(i));
         const bool found =
             command.kind == Command::Kind::session ? command.argument == id.raw() : command.argument <= 3;
+        answer.impair.impaired = 1;
+        answer.impair.receive.offered = 20 + i;
         answer.survey.ready = command.kind == Command::Kind::top ? 1 : 0;
         answer.survey.looked_at = command.argument;
         answer.count = found ? 1 : 0;
@@ -127,6 +131,11 @@ TEST_CASE("commands that ask a worker") {
   CHECK(top.find("remote") == nullptr);
   CHECK(number(node->ask("/penstock/top", "0,rate"), "looked_at") == 0);
   CHECK(node->ask("/penstock/top", "0,rtt,addresses").find("remote") != nullptr);
+  CHECK(number(node->ask("/penstock/impair", "0"), "receive_offered") == 41);
+  CHECK(node->error("/penstock/impair", "1") == "port is out of range, below 1 expected");
+  // Statistics are read only: a change is one parameter too many.
+  CHECK(node->error("/penstock/impair", "0,loss=1%") == "too many parameters, see /help");
+  CHECK(node->error("/penstock/impair", "0,off") == "too many parameters, see /help");
   const std::string id = std::to_string(SessionId(3, 1, 1).raw());
   CHECK(number(node->ask("/penstock/session", id), "conv") == 41);
   CHECK(node->ask("/penstock/session", id).find("remote") == nullptr);

@@ -67,6 +67,26 @@ TEST_CASE("impairment is taken in parts per million") {
   CHECK(port_of("[port.impair]\n").impair);
 }
 
+TEST_CASE("bursts, holds, marks, blackholes and directions of an impairment") {
+  const PortConfig port = port_of(
+      "[port.impair]\nburst_begin = 0.02\nburst_end = 0.18\nburst_loss = 0.5\nblackhole_bytes = 1200\necn_ms = 5\n"
+      "hold_every_ms = 1000\nhold_ms = 300\ndirection = \"send\"\npartition = \"receive\"\n");
+  REQUIRE(port.impair);
+  CHECK(port.impair->burst_begin_ppm == 20'000);
+  CHECK(port.impair->burst_end_ppm == 180'000);
+  CHECK(port.impair->burst_loss_ppm == 500'000);
+  CHECK(port.impair->blackhole_bytes == 1200);
+  CHECK(port.impair->ecn_ms == 5);
+  CHECK(port.impair->hold_every_ms == 1000);
+  CHECK(port.impair->hold_ms == 300);
+  CHECK(port.impair->direction == impair::Ways::send);
+  CHECK(port.impair->partition == impair::Ways::receive);
+  const PortConfig plain = port_of("[port.impair]\n");
+  CHECK(plain.impair->burst_loss_ppm == 1'000'000);
+  CHECK(plain.impair->direction == impair::Ways::both);
+  CHECK(plain.impair->partition == impair::Ways::none);
+}
+
 TEST_CASE("an own address is a host's, with a prefix length") {
   CHECK(takes_address("10.0.0.1/8"));
   CHECK(takes_address("10.0.0.1/32"));

@@ -68,4 +68,16 @@ TEST_CASE("every limit of the socket is asserted") {
   }));
 }
 
+TEST_CASE("reply: as JSON it is what DPDK would write") {
+  CHECK(Reply().json() == "{}");
+  Reply reply;
+  reply.integer("count", 18'446'744'073'709'551'615u);
+  reply.text("name", "a \"b\"\n");
+  reply.integers("sums", std::array<std::uint64_t, 2>{1, 2});
+  reply.integers("none", {});
+  reply.texts("words", std::array<std::string, 2>{"x", "y"});
+  CHECK(reply.json() == R"({"count":18446744073709551615,"name":"a ?b??","sums":[1,2],"none":[],"words":["x","y"]})");
+  CHECK(reply.json().size() <= reply.json_bytes() + 2);
+}
+
 }  // namespace penstock::control

@@ -3,6 +3,7 @@
 #include "control/stats_socket.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -217,8 +218,30 @@ TEST_CASE("stats_socket: a flood is answered at the rate that is allowed, each c
   CHECK(f.asked >= 100);
 }
 
+TEST_CASE("stats_socket: whoever answers is told whose process asks") {
+  Fixture f;
+  f.client().ask("x");
+  CHECK(f.last.pid == getpid());
+  CHECK(f.last.uid == getuid());
+}
+
+TEST_CASE("stats_socket: its file has the mode that was asked for, less what the umask takes away") {
+  const auto mode_of = [](mode_t mode) {
+    StatsSocket::Limits limits;
+    limits.mode = mode;
+    const Fixture f(limits);
+    return static_cast<unsigned>(std::filesystem::status(f.path).permissions());
+  };
+  const mode_t before = umask(0022);
+  CHECK(mode_of(0600) == 0600);
+  CHECK(mode_of(0777) == 0755);
+  umask(0);
+  CHECK(mode_of(0600) == 0600);
+  umask(before);
+}
+
 TEST_CASE("stats_socket: a path that cannot be bound is refused by name") {
-  const auto exchange = [](std::string_view) { return std::string(); };
+  const auto exchange = [](std::string_view, const StatsSocket::Peer&) { return std::string(); };
   const auto absent = StatsSocket::open("/nowhere/at/all", "", exchange, {});
   REQUIRE_FALSE(absent);
   CHECK_THAT(absent.error(), Catch::Contains("/nowhere/at/all: No such file"));

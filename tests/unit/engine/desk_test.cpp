@@ -57,6 +57,26 @@ TEST_CASE("an empty worker has an empty page", "[desk]") {
   CHECK(rig.stats().mails == 1);
 }
 
+TEST_CASE("faults of a port go through the mailbox to this worker's queue of it", "[desk]") {
+  Rig rig;
+  // A port without them says so, and one that is not there as well.
+  CHECK(ask(rig, {.kind = Command::Kind::impaired}).impair.impaired == 0);
+  CHECK(ask(rig, {.kind = Command::Kind::impair, .ticket = 3}).impair.impaired == 0);
+  CHECK(ask(rig, {.kind = Command::Kind::impair, .argument = 1}).impair.impaired == 0);
+  CHECK(ask(rig, {.kind = Command::Kind::impaired, .argument = ~std::uint64_t{0}}).impair.impaired == 0);
+  rig.port.impaired = {{{.impaired = 1}, {.impaired = 1}}};
+  rig.port.impaired[0].receive.lost = 6;
+  const impair::Impairment faults{.loss_ppm = 5, .partition = impair::Ways::send};
+  const Answer changed = ask(rig, {.kind = Command::Kind::impair, .ticket = 4, .impairment = faults});
+  CHECK(changed.ticket == 4);
+  CHECK(changed.impair.faults == faults);
+  CHECK(changed.impair.receive.lost == 6);
+  CHECK(rig.port.impaired[0].faults == faults);
+  CHECK(rig.port.impaired[1].faults == impair::Impairment{});
+  // To ask is no change.
+  CHECK(ask(rig, {.kind = Command::Kind::impaired}).impair.faults == faults);
+}
+
 TEST_CASE("a walk meets every session that lives through it exactly once", "[desk]") {
   Rig rig(many(300));
   open_some(rig, 0, 200);

@@ -34,15 +34,21 @@ class FakePort final : public Port {
   std::uint32_t send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters& drops,
                      Instant now) override;
   Instant next_deadline(std::uint16_t) const override { return deadline; }
+  bool impair(std::uint16_t queue, const impair::Impairment& impairment) override {
+    impaired[queue].faults = impairment;
+    return impaired[queue].impaired != 0;
+  }
+  impair::ImpairReport impair_report(std::uint16_t queue) const override { return impaired[queue]; }
 
   PortInfo information;
   bool up = true;
   Instant deadline = Instant::never();
-  std::uint32_t room = ~0u;                    // frames that the transmit rings still take
-  std::vector<std::deque<Arriving>> arriving;  // by queue
-  std::vector<Bytes> sent;                     // of all queues
-  std::vector<Segment> shares;                 // the other holds on shared blocks
-  std::vector<std::string>* log = nullptr;     // names of calls, when a test wants to see their order
+  std::array<impair::ImpairReport, 2> impaired{};  // by queue: what it says of its impairment, which it has not
+  std::uint32_t room = ~0u;                        // frames that the transmit rings still take
+  std::vector<std::deque<Arriving>> arriving;      // by queue
+  std::vector<Bytes> sent;                         // of all queues
+  std::vector<Segment> shares;                     // the other holds on shared blocks
+  std::vector<std::string>* log = nullptr;         // names of calls, when a test wants to see their order
 
  private:
   BlockPool& pool_;

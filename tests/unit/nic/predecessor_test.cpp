@@ -127,7 +127,7 @@ TEST_CASE("a lock on EAL's configuration is a living process, until it is killed
 
 TEST_CASE("so is a telemetry socket that takes connections, of any number, even a full one", "[predecessor]") {
   Folder f;
-  for (const char* name : {"dpdk_telemetry.v2", "dpdk_telemetry.v2:3"}) {
+  for (const char* name : {"dpdk_telemetry.v2", "dpdk_telemetry.v2:3", "penstock_admin"}) {
     Living other([&] { return listen_at(f.file(name)); });
     CHECK_THAT(f.fault(), Catch::Contains("process " + other.pid() + " (nic_host_test)"));
     other.kill();
