@@ -99,8 +99,10 @@ _penstock() {
     esac
     if [[ $behind == yes ]]; then
         _penstock_offer_options --config --strict-bypass --check-config --capacity --help -h --version
+    elif [[ $option == --admin ]]; then
+        _penstock_offer "$(_penstock_running)"
     elif ! _penstock_eal_value; then
-        _penstock_offer_options "$_penstock_eal" -- --check-config --capacity --help -h --version
+        _penstock_offer_options "$_penstock_eal" -- --check-config --capacity --admin --help -h --version
     fi
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "control/admin_client.hpp"
 #include "control/command_line.hpp"
 #include "control/config.hpp"
 #include "control/eal_arguments.hpp"
+#include "nic/runtime_dir.hpp"
 #include "penstock/discard.hpp"
 #include "penstock/echo.hpp"
 #include "penstock/sink.hpp"
@@ -52,6 +54,15 @@ int without_eal(const control::CommandLine& line, const control::Config& config,
   return 0;
 }
 
+int ask_running(const control::CommandLine& line) {
+  const auto dir = nic::runtime_dir_for(line.file_prefix);
+  if (!dir) return refuse(dir.error());
+  const auto reply = control::ask_admin(dir->path + "/penstock_admin", line.admin_command);
+  if (!reply) return refuse(reply.error());
+  fmt::print("{}\n", *reply);
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   const auto line = control::parse_command_line(words);
   if (!line) return refuse(line.error());
@@ -63,6 +74,7 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}", control::version_text(runtime::dpdk_version()));
     return 0;
   }
+  if (line->action == control::Action::admin) return ask_running(*line);
   auto config = control::load_config(line->config_file);
   if (!config) return refuse(config.error().sentence());
   if (line->strict_bypass) {

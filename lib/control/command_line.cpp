@@ -100,6 +100,20 @@ std::expected<AppOptions, std::string> parse_app(std::vector<std::string> words)
   return options;
 }
 
+// Stands alone: nothing is started, so neither EAL nor a configuration has anything to say.
+std::expected<CommandLine, std::string> admin_line(std::span<const std::string> words) {
+  if (words.size() != 3 || words[1].empty() || words[2].empty()) {
+    return std::unexpected(
+        std::string("--admin: takes a file prefix and a command, and stands alone, as in: penstock --admin edge1 "
+                    "/penstock/impair,0"));
+  }
+  CommandLine line;
+  line.action = Action::admin;
+  line.file_prefix = words[1];
+  line.admin_command = words[2];
+  return line;
+}
+
 std::expected<CommandLine, std::string> choose(const AppOptions& options) {
   CommandLine line;
   line.strict_bypass = options.strict_bypass;
@@ -124,6 +138,7 @@ std::expected<CommandLine, std::string> parse_command_line(std::span<const std::
   // Help is given whatever else is wrong.
   const auto options = parse_app(std::move(sides.app));
   if (options && options->help) return CommandLine{Action::help, "", false, {}};
+  if (!words.empty() && words.front() == "--admin") return admin_line(words);
   const auto is_config = [](const std::string& word) { return word == "--config" || word.starts_with("--config="); };
   if (std::ranges::any_of(sides.eal, is_config))
     return std::unexpected(std::string("--config: its place is after --, as in: penstock -l 0-1 -- --config FILE"));
@@ -139,6 +154,7 @@ std::expected<CommandLine, std::string> parse_command_line(std::span<const std::
 std::string help_text() {
   return R"(Usage: penstock [EAL options] -- --config FILE
        penstock --check-config FILE | --capacity FILE | --help | --version
+       penstock --admin PREFIX COMMAND
 
 Serves reliable UDP (KCP) on DPDK ports, past the kernel.
 
@@ -148,6 +164,9 @@ Serves reliable UDP (KCP) on DPDK ports, past the kernel.
                        worker for each lcore of -l or its [eal] args, and exit
   --strict-bypass      end at once, with the call's name, when a worker makes a
                        system call; the ports' drivers must need none
+  --admin PREFIX COMMAND
+                       have the penstock that runs with this file prefix carry
+                       out a command, such as /penstock/impair,0,loss=1%
   -h, --help           show this text
   --version            show the versions of penstock and DPDK
 

@@ -18,6 +18,7 @@ enum class Action : std::uint8_t {
   run,           // serve
   check_config,  // say whether the file is a good configuration, and exit
   capacity,      // show the sum of the memory that the file asks for, and exit
+  admin,         // ask the admin socket of a running instance, and exit
   help,
   version,
 };
@@ -27,6 +28,8 @@ struct CommandLine {
   std::string config_file;             // empty for help and version
   bool strict_bypass = false;          // --strict-bypass
   std::vector<std::string> eal_words;  // of the line, checked; merge_eal_args() joins them with the file's
+  std::string file_prefix = {};        // --admin: of which instance …
+  std::string admin_command = {};      // … and what
 };
 
 // Exit status for a command line or configuration that will not do.

@@ -43,12 +43,11 @@ std::expected<std::unique_ptr<StatsSocket>, std::string> StatsSocket::open(const
 }
 
 std::expected<void, std::string> StatsSocket::bind() {
-  const std::string what = fmt::format("the {} socket {}", limits_.name, path_);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path_.size() >= sizeof(address.sun_path)) {
-    return std::unexpected(
-        fmt::format("{}: a socket's path has at most {} characters", what, sizeof(address.sun_path) - 1));
+    return std::unexpected(fmt::format("the {} socket {}: a socket's path has at most {} characters", limits_.name,
+                                       path_, sizeof(address.sun_path) - 1));
   }
   std::memcpy(address.sun_path, path_.data(), path_.size());
   listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -57,7 +56,7 @@ std::expected<void, std::string> StatsSocket::bind() {
   const bool bound = listener_ >= 0 && wake_ >= 0 && fchmod(listener_, limits_.mode) == 0 &&
                      ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
                      listen(listener_, queued_newcomers) == 0;
-  if (!bound) return std::unexpected(fmt::format("{}: {}", what, std::strerror(errno)));
+  if (!bound) return std::unexpected(fmt::format("the {} socket {}: {}", limits_.name, path_, std::strerror(errno)));
   return {};
 }
 

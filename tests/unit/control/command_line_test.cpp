@@ -82,8 +82,20 @@ TEST_CASE("a refusal is one line that names the option") {
   }
 }
 
+TEST_CASE("--admin stands alone, with an instance and what it is asked") {
+  const CommandLine line = parsed({"--admin", "edge1", "/penstock/impair,0,loss=1%"});
+  CHECK(line.action == Action::admin);
+  CHECK(line.file_prefix == "edge1");
+  CHECK(line.admin_command == "/penstock/impair,0,loss=1%");
+  CHECK(parsed({"--admin", "--help"}).action == Action::help);
+  for (const Words& words :
+       {Words{"--admin"}, Words{"--admin", "a"}, Words{"--admin", "a", "b", "c"}, Words{"--admin", "", "b"}})
+    CHECK(refusal_of(words).starts_with("--admin: takes a file prefix and a command"));
+  CHECK_FALSE(refusal_of({"-l", "0", "--admin", "a", "b"}).empty());
+}
+
 TEST_CASE("help and version are texts that end their last line") {
-  for (const char* option : {"--config", "--check-config", "--capacity", "--help", "--version"})
+  for (const char* option : {"--config", "--check-config", "--capacity", "--admin", "--help", "--version"})
     CHECK(help_text().find(option) != std::string::npos);
   CHECK(help_text().ends_with("\n"));
   CHECK(version_text("DPDK 22.11.11").ends_with(" (DPDK 22.11.11)\n"));
