@@ -30,7 +30,7 @@ struct PortView {
   std::uint16_t mtu = 0;  // as configured
   bool rss = false;
   std::function<PortHealth()> health;
-  std::optional<ImpairConfig> impair;  // as configured
+  std::optional<ImpairConfig> impair = {};  // as configured
 };
 
 // What does not change while the node runs, told once at start.

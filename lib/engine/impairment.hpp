@@ -76,9 +76,9 @@ struct LinkCounters {
 // What a port says of its impairment on one queue.
 struct ImpairReport {
   std::uint64_t impaired = 0;  // 0: there is none in its path
-  Impairment faults;           // in force
-  LinkCounters receive;
-  LinkCounters send;
+  Impairment faults{};         // in force
+  LinkCounters receive{};
+  LinkCounters send{};
 };
 
 }  // namespace penstock::impair

