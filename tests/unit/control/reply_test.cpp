@@ -2,6 +2,7 @@
 // DPDK's telemetry is asserted.
 #include "control/reply.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "aborts.hpp"
