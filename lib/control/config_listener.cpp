@@ -74,6 +74,7 @@ void read_admission(TableReader& table, ListenerConfig& listener) {
   table.integer("half_open_max", listener.half_open_max, 0, 16'777'216);
   table.integer("per_prefix_max", listener.per_prefix_max, 0, 16'777'216);
   table.integer("idle_timeout_s", listener.idle_timeout_s, 1, 86'400);
+  table.integer("liveness_probes", listener.liveness_probes, 0, 8);
   table.integer("half_open_timeout_s", listener.half_open_timeout_s, 1, 3'600);
   table.integer("stall_timeout_s", listener.stall_timeout_s, 1, 3'600);
   table.integer("quarantine_s", listener.quarantine_s, 0, 300);

@@ -66,6 +66,7 @@ constexpr std::array machine_fields = {
     Field{"probes_sent", &MachineStats::probes_sent},
     Field{"window_updates_sent", &MachineStats::window_updates_sent},
     Field{"proof_pings_sent", &MachineStats::proof_pings_sent},
+    Field{"liveness_probes_sent", &MachineStats::liveness_probes_sent},
     Field{"messages_received", &MachineStats::messages_received},
     Field{"messages_sent", &MachineStats::messages_sent},
     Field{"bytes_received", &MachineStats::bytes_received},

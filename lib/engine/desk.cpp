@@ -84,6 +84,7 @@ MachineStats machine_stats(const kcp::Counters& from) {
           .probes_sent = from.probes_sent,
           .window_updates_sent = from.window_updates_sent,
           .proof_pings_sent = from.proof_pings_sent,
+          .liveness_probes_sent = from.life_probes_sent,
           .messages_received = from.messages_received,
           .messages_sent = from.messages_sent,
           .bytes_received = from.bytes_received,

@@ -103,6 +103,7 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
   }
   if (!was_heard(refusal)) return;
   session.last_heard = now;
+  if (session.life_probes != 0) session.life_probes = 0;
   if (world.machine_counters.segments_received != stored_before) session.readable = true;
   if (!is_settled(session, machine, now)) world.mark_dirty(id.index());
 }

@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "session/liveness.hpp"
+
 namespace penstock {
 
 namespace {
@@ -10,12 +12,24 @@ namespace {
 // thirty times a look. So the longest turn, when a million sessions end together, stays below 200,000 instructions.
 constexpr std::uint32_t timer_budget = 512;
 constexpr std::uint32_t timer_fire_units = 8;
-void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
+
+// A silent peer is asked for a sign of life, or given up when it was asked often enough.
+void on_silence(World& world, std::uint32_t place, Instant now) {
   Session& session = world.sessions[place];
   kcp::Session& machine = world.sessions.machine(place);
+  if (session.state == SessionState::unproven) return machine.close(CloseReason::unproven, now);
+  const ListenerConfig& limits = world.config.listeners[session.listener].admission;
+  if (session.life_probes >= limits.liveness_probes) return machine.close(CloseReason::idle, now);
+  machine.ask_for_life(session.life_probes == 0);
+  ++session.life_probes;
+  const Instant earliest = now + answer_time_min(limits.idle_timeout, limits.liveness_probes);
+  world.wheel.arm(place, TimerKind::idle, later(world.idle_deadline(place, session), earliest));
+}
+
+void fire(World& world, std::uint32_t place, TimerKind kind, Instant now) {
   ++world.stats.timers_fired;
-  if (kind == TimerKind::machine) machine.on_timeout(now);
-  else machine.close(session.state == SessionState::unproven ? CloseReason::unproven : CloseReason::idle, now);
+  if (kind == TimerKind::machine) world.sessions.machine(place).on_timeout(now);
+  else on_silence(world, place, now);
   world.mark_dirty(place);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "session/liveness.hpp"
+
 namespace penstock {
 
 namespace {
@@ -160,10 +162,9 @@ void World::close_all(CloseReason reason, Instant at) {
 
 Instant World::idle_deadline(std::uint32_t place, const Session& session) const {
   const ListenerConfig& limits = config.listeners[session.listener].admission;
-  // Up to a second apart by place, so that a million sessions made together do not end together.
-  const Duration apart = Duration::us((place * 2654435761u) >> 12);
-  if (session.state == SessionState::unproven) return session.opened + limits.half_open_timeout + apart;
-  return session.last_heard + limits.idle_timeout + apart;
+  if (session.state == SessionState::unproven)
+    return session.opened + silence_allowed(limits.half_open_timeout, 0, 0, place);
+  return session.last_heard + silence_allowed(limits.idle_timeout, limits.liveness_probes, session.life_probes, place);
 }
 
 }  // namespace penstock

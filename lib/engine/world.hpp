@@ -88,7 +88,7 @@ struct alignas(cache_line_bytes) World {
   void abandon_session(SessionId id);
   // Asks every session's machine to close; those that have nothing to send are over at once.
   void close_all(CloseReason reason, Instant at);
-  // When the session's idle or half-open time is up.
+  // When the session's idle or half-open time is up, or its peer is to be asked for a sign of life.
   Instant idle_deadline(std::uint32_t index, const Session& session) const;
   Instant now() const { return connection_context.now; }  // of this turn
   std::uint16_t port_of(const net::Path& path) const { return config.stack.interfaces[path.interface].port; }

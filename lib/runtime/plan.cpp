@@ -49,6 +49,7 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   limits.half_open_max = share(half_open, workers);
   limits.per_prefix_max = share(per_prefix, workers);
   limits.idle_timeout = Duration::seconds(from.idle_timeout_s);
+  limits.liveness_probes = from.liveness_probes;
   limits.half_open_timeout = Duration::seconds(from.half_open_timeout_s);
   limits.quarantine = Duration::seconds(from.quarantine_s);
   kcp::Options& kcp = to.kcp;

@@ -35,6 +35,7 @@ struct ListenerConfig {
   std::uint32_t half_open_max = 0;                    // unproven sessions at a time
   std::uint32_t per_prefix_max = 0;                   // sessions at a time per IPv4 /24 or IPv6 /56
   Duration idle_timeout = Duration::seconds(60);      // a proven session that hears nothing for so long is closed
+  std::uint32_t liveness_probes = 0;                  // how often it is asked for a sign of life before, 0 … 8
   Duration half_open_timeout = Duration::seconds(5);  // an unproven one of this age is closed
   Duration quarantine = Duration::seconds(3);         // late datagrams of a closed session are dropped for so long
 

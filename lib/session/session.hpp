@@ -49,8 +49,9 @@ struct alignas(cache_line_bytes) Session {
   SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
   bool in_dirty_list = false;                              // waits in this turn's list of sessions to be polled
   bool readable = false;                                   // the service has not yet taken what was received
-  bool announced = false;                                  // the service was told of it
-  bool over = false;  // its machine is closed: the place is freed at the turn's end
+  bool announced : 1 = false;                              // the service was told of it
+  bool over : 1 = false;             // its machine is closed: the place is freed at the turn's end
+  std::uint8_t life_probes : 4 = 0;  // times that the peer was asked for a sign of life since last_heard
 
   // --- time and service
   alignas(cache_line_bytes) Instant last_heard;  // last datagram that the machine accepted

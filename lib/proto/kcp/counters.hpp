@@ -25,6 +25,7 @@ struct Counters {
   std::uint64_t probes_received = 0;      // WASK segments from peers
   std::uint64_t window_updates_sent = 0;  // WINS segments
   std::uint64_t proof_pings_sent = 0;     // zero-length PUSH segments that ask an unproven peer for an ACK
+  std::uint64_t life_probes_sent = 0;     // questions to peers that had fallen silent, by ping or WASK
   std::uint64_t messages_sent = 0;        // accepted by send()
   std::uint64_t messages_received = 0;    // handed out whole; not counted in stream mode
   std::uint64_t bytes_sent = 0;           // payload accepted by send()

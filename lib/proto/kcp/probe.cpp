@@ -12,7 +12,9 @@ void Probe::on_blocked(bool blocked, Instant now, const Options& options) {
   }
   if (!ask_at_.is_never()) return;
   // Rounded up, so that the session is not given up a moment too early.
-  since_ms_ = static_cast<std::uint32_t>((now + Duration::us(999)).count_ms());
+  life_owed_ = false;
+  life_out_ = false;
+  since_ = static_cast<std::uint32_t>((now + Duration::us(999)).count_ms());
   asks_ = 0;
   ask_at_ = now + Duration::ms(std::min(options.probe_initial_ms, options.stall_timeout_ms));
 }
@@ -48,6 +50,25 @@ Header Probe::make_ping(Header common, Seq32 send_una, Stamp32 secret) {
   common.sn = send_una - 1;
   common.stamp = secret;
   return common;
+}
+
+Header Probe::make_life_ping(Header common, Seq32 send_una, Stamp32 secret, Instant now) {
+  PENSTOCK_ASSERT(life_owed_);
+  PENSTOCK_ASSERT(!asking());
+  life_owed_ = false;
+  life_out_ = true;
+  since_ = static_cast<std::uint32_t>(now.count_us());
+  common.command = Command::push;
+  common.sn = send_una - 1;
+  common.stamp = secret + since_;
+  return common;
+}
+
+std::optional<std::uint32_t> Probe::life_answered_us(Seq32 sn, Stamp32 stamp, Seq32 send_una, Stamp32 secret,
+                                                     Instant now) {
+  if (!life_out_ || stamp != secret + since_ || !sn.before(send_una)) return std::nullopt;
+  life_out_ = false;
+  return static_cast<std::uint32_t>(now.count_us()) - since_;
 }
 
 Header Probe::make_answer(Header common) {

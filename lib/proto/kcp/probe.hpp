@@ -4,10 +4,12 @@
 // later up to probe_max_ms (ikcp_flush); after stall_timeout_ms the session is given up. A WASK from the peer makes us owe
 // one WINS, however often it asks. The proof ping is a zero-length PUSH with a sn in the past and a secret ts: every KCP
 // peer acknowledges it and delivers nothing, and only who received it can echo the ts. The peer's own ping is answered even
-// before the peer is proven, or two strangers would challenge each other for ever. One core, part of a session.
+// before the peer is proven, or two strangers would challenge each other for ever. To a proven peer that has fallen silent
+// the same ping is a question for a sign of life, whose answer measures the round trip as well. One core, part of a session.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/seq.hpp"
 #include "base/time.hpp"
@@ -28,10 +30,11 @@ class Probe {
 
   void on_wask() { wins_owed_ = true; }
   void owe_wins() { wins_owed_ = true; }
+  void owe_wask() { wask_owed_ = true; }
   bool wask_owed() const { return wask_owed_; }
   bool wins_owed() const { return wins_owed_; }
-  // Any of WASK, WINS and the answer to a ping.
-  bool owes() const { return static_cast<bool>(wask_owed_ | wins_owed_ | answer_owed_); }
+  // Any of WASK, WINS, the answer to a ping, and a ping of our own to a silent peer.
+  bool owes() const { return static_cast<bool>(wask_owed_ | wins_owed_ | answer_owed_ | life_owed_); }
   void wask_written() { wask_owed_ = false; }
   void wins_written() { wins_owed_ = false; }
 
@@ -55,20 +58,31 @@ class Probe {
     return stamp == secret && sn.before(send_una);
   }
 
+  // A sign of life is wanted: one ping is owed. Not while asking(), whose questions serve as well.
+  void owe_life_ping() { life_owed_ = true; }
+  bool life_ping_owed() const { return life_owed_; }
+  // Makes its header. The ts counts from `secret` on by our clock in µs, so that no two pings share one.
+  Header make_life_ping(Header common, Seq32 send_una, Stamp32 secret, Instant now);
+  // How long ago the ping was sent that an ACK answers: once for each ping, nothing when it answers none.
+  std::optional<std::uint32_t> life_answered_us(Seq32 sn, Stamp32 stamp, Seq32 send_una, Stamp32 secret, Instant now);
+
  private:
   std::uint32_t wait_ms(const Options& options) const;
-  std::uint32_t stalled_ms(Instant now) const { return static_cast<std::uint32_t>(now.count_ms()) - since_ms_; }
+  std::uint32_t stalled_ms(Instant now) const { return static_cast<std::uint32_t>(now.count_ms()) - since_; }
 
   Instant ask_at_ =
-      Instant::never();         // when the next WASK is due, or the session is given up; never() while not blocked
-  std::uint32_t since_ms_ = 0;  // when the window shut: ms of the clock, its low bits; valid while blocked
-  Seq32 answer_sn_;             // sn and ts of the peer's ping; valid while answer_owed_
+      Instant::never();  // when the next WASK is due, or the session is given up; never() while not blocked
+  // While blocked, when the window shut, in ms of the clock; while life_out_, when the ping left, in µs. The low bits of it.
+  std::uint32_t since_ = 0;
+  Seq32 answer_sn_;  // sn and ts of the peer's ping; valid while answer_owed_
   Stamp32 answer_stamp_;
   std::uint8_t asks_ = 0;  // questions since the window shut; 255 stands for more
   bool wask_owed_ : 1 = false;
   bool wins_owed_ : 1 = false;
   bool ping_allowed_ : 1 = false;
   bool answer_owed_ : 1 = false;
+  bool life_owed_ : 1 = false;  // a ping to a silent peer is to be written
+  bool life_out_ : 1 = false;   // … was sent and not answered yet
 };
 
 }  // namespace penstock::kcp

@@ -100,9 +100,14 @@ std::optional<SessionEvent> Session::take_event() {
   return std::nullopt;
 }
 
-bool Session::idle() const {
-  return sender_.drained() && acks_.empty() && !receiver_.holds() && !probe_.wask_owed() && !probe_.wins_owed();
+void Session::ask_for_life(bool first) {
+  if (phase_ == Phase::closed || !proven_) return;
+  if (first && sender_.in_flight() == 0 && !probe_.asking()) probe_.owe_life_ping();
+  else probe_.owe_wask();
+  ++env_->counters.life_probes_sent;
 }
+
+bool Session::idle() const { return sender_.drained() && acks_.empty() && !receiver_.holds() && !probe_.owes(); }
 
 Stats Session::stats() const {
   return {.srtt_us = rtt_.srtt_us(),

@@ -115,6 +115,11 @@ class Session {
   void keep(bool foreign_scarce) { receiver_.keep(foreign_scarce, *env_); }
   bool holds_undelivered() const { return receiver_.holds(); }
 
+  // The peer has been silent: one question that every KCP answers becomes owed, the `first` by a ping that measures the round
+  // trip, later ones by a WASK, since kcp-go passes over the ACK of a ping where others stand behind it. Nothing happens
+  // before the proof.
+  void ask_for_life(bool first);
+
   // The peer proved that it receives at its address, or we chose the address ourselves.
   bool proven() const { return proven_; }
   bool closed() const { return phase_ == Phase::closed; }
@@ -166,6 +171,7 @@ class Session {
   void write_answer(OutDatagram& out, Heading heading);
   void write_acks(OutDatagram& out, Heading heading);
   void write_window_commands(OutDatagram& out, Heading heading);
+  void write_life_ping(OutDatagram& out, Heading heading, Instant now);
   [[gnu::noinline]] bool transmit_other(OutDatagram& out, Instant now);
   void write_new(OutDatagram& out, Heading common, Instant now);
   void write_in_order(OutDatagram& out, Instant now);
@@ -214,7 +220,7 @@ inline bool Session::wants_transmit(Instant now) const {
   if (phase_ == Phase::closed) return false;
   if (sender_.wants_write(now, congestion_, env_->options)) return true;
   if (!proven_) return probe_.ping_allowed() || probe_.answer_owed();
-  return acks_due() || probe_.answer_owed() || probe_.wask_owed() || probe_.wins_owed();
+  return acks_due() || probe_.owes();
 }
 
 inline Instant Session::next_deadline() const {

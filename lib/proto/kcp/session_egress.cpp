@@ -47,6 +47,7 @@ void Session::write_in_order(OutDatagram& out, Instant now) {
   if (probe_.answer_owed()) write_answer(out, common);
   if (!acks_.empty()) write_acks(out, common);
   if (probe_.wask_owed() || probe_.wins_owed()) write_window_commands(out, common);
+  if (probe_.life_ping_owed()) write_life_ping(out, common, now);
   if (!sender_.wants_write(now, congestion_, env_->options)) return;
   sender_.write(out, common, moment_at(now), rtt_, congestion_, *env_);
 }
@@ -84,6 +85,11 @@ void Session::write_window_commands(OutDatagram& out, Heading heading) {
     probe_.wins_written();
     ++env_->counters.window_updates_sent;
   }
+}
+
+void Session::write_life_ping(OutDatagram& out, Heading heading, Instant now) {
+  if (out.room() < header_bytes) return;
+  encode(probe_.make_life_ping(heading.header(), sender_.una(), ping_stamp(), now), out.header(header_bytes));
 }
 
 // `out.room()` is what the peer has paid for. Until it is proven nothing is acknowledged: una stays behind, so that the peer

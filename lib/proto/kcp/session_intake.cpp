@@ -212,6 +212,11 @@ inline Segment Session::payload_of(const Header& header, Segment& datagram, cons
 
 inline void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
   if (Probe::answers_ping(header.sn, header.stamp, sender_.una(), ping_stamp())) return prove();
+  if (const auto rtt_us = probe_.life_answered_us(header.sn, header.stamp, sender_.una(), ping_stamp(), moment.now)) {
+    rtt_.sample(*rtt_us, env_->options);
+    env_->counters.rtt_us.record(*rtt_us);
+    return;
+  }
   sender_.on_ack(round, header.sn, header.stamp, moment, rtt_, *env_);
   if (round.acked.proven && !proven_) prove();
 }

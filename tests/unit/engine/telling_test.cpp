@@ -249,6 +249,109 @@ TEST_CASE("each way to end reaches the service and the counters", "[telling]") {
   }
 }
 
+namespace {
+
+// Commands of the segments that were sent since the last call.
+std::vector<std::uint8_t> commands_sent(Rig& rig) {
+  std::vector<std::uint8_t> commands;
+  for (const Datagram& datagram : rig.take()) {
+    for (const Kcp& segment : datagram.segments) commands.push_back(segment.command);
+  }
+  return commands;
+}
+
+NodeConfig probing_node(std::uint32_t probes) {
+  NodeConfig node = small_node();
+  node.listeners[0].admission.idle_timeout = Duration::seconds(30);
+  node.listeners[0].admission.liveness_probes = probes;
+  return node;
+}
+
+}  // namespace
+
+TEST_CASE("a dead peer is found within 30 s of its last sign of life, by three questions", "[telling]") {
+  Rig rig(probing_node(3));
+  Peer peer(rig, client_ip());
+  peer.open();
+  rig.take();
+  rig.pass(Duration::ms(14'000));
+  CHECK(commands_sent(rig).empty());
+  rig.pass(Duration::ms(1'000));
+  CHECK(commands_sent(rig) == std::vector<std::uint8_t>{Kcp::push});
+  rig.pass(Duration::ms(5'000));
+  CHECK(commands_sent(rig) == std::vector<std::uint8_t>{Kcp::wask});
+  rig.pass(Duration::ms(5'000));
+  CHECK(commands_sent(rig) == std::vector<std::uint8_t>{Kcp::wask});
+  CHECK(rig.service().count(Kind::closed) == 0);
+  rig.pass(Duration::ms(5'000));
+  CHECK(commands_sent(rig).empty());
+  ended_by(rig, CloseReason::idle);
+  CHECK(rig.snapshot().machine.liveness_probes_sent == 3);
+}
+
+TEST_CASE("a peer that answers any question stays, however long it says nothing", "[telling]") {
+  Rig rig(probing_node(3));
+  Peer peer(rig, client_ip());
+  const SessionId id = peer.open();
+  rig.take();
+  int questions = 0;
+  for (int second = 0; second < 300; ++second) {
+    rig.pass(Duration::seconds(1));
+    for (const Datagram& datagram : rig.take()) {
+      // The first one of each row is lost.
+      if (++questions % 2 == 1) continue;
+      CHECK(datagram.segments.at(0).command == Kcp::wask);
+      peer.bring(Kcp{1, Kcp::wins, 0, 128, 0, 0, peer.una, {}}.bytes());
+    }
+    CHECK(rig.world().sessions[id.index()].life_probes <= 2);
+  }
+  CHECK(rig.service().count(Kind::closed) == 0);
+  CHECK(questions == 28);  // two in 21 s
+}
+
+TEST_CASE("a listener without probes asks nobody", "[telling]") {
+  Rig rig(probing_node(0));
+  Peer peer(rig, client_ip());
+  peer.open();
+  rig.take();
+  rig.pass(Duration::ms(29'900));
+  CHECK(rig.service().count(Kind::closed) == 0);
+  CHECK(commands_sent(rig).empty());
+  rig.pass(Duration::ms(1'200));
+  ended_by(rig, CloseReason::idle);
+  CHECK(rig.snapshot().machine.liveness_probes_sent == 0);
+}
+
+TEST_CASE("an unproven peer is asked nothing but what it paid for", "[telling]") {
+  NodeConfig node = probing_node(3);
+  node.listeners[0].admission.half_open_timeout = Duration::seconds(100);
+  Rig rig(node);
+  Peer peer(rig, client_ip());
+  peer.send({1});
+  rig.turn();
+  rig.take();
+  rig.pass(Duration::seconds(99));
+  CHECK(commands_sent(rig).empty());
+  CHECK(rig.service().count(Kind::closed) == 0);
+}
+
+// Our own absence is not the peer's silence: each question still leaves time for an answer.
+TEST_CASE("a worker that was away asks before it gives up", "[telling]") {
+  Rig rig(probing_node(3));
+  Peer peer(rig, client_ip());
+  peer.open();
+  rig.take();
+  rig.turn(Duration::seconds(100));
+  rig.turn();
+  CHECK(commands_sent(rig) == std::vector<std::uint8_t>{Kcp::push});
+  rig.pass(Duration::ms(2'400));
+  CHECK(commands_sent(rig).empty());
+  CHECK(rig.service().count(Kind::closed) == 0);
+  peer.bring(Kcp{1, Kcp::wins, 0, 128, 0, 0, peer.una, {}}.bytes());
+  rig.pass(Duration::ms(14'000));
+  CHECK(rig.service().count(Kind::closed) == 0);
+}
+
 TEST_CASE("every CloseReason has its test above", "[telling]") {
   // service, drained, stopped, idle, dead_link, stalled, unproven: a new one must be added there.
   CHECK(close_reason_count == 7);

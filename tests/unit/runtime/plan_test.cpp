@@ -189,6 +189,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   from.half_open_max = 100;
   from.per_prefix_max = 110;
   from.idle_timeout_s = 120;
+  from.liveness_probes = 2;
   from.half_open_timeout_s = 13;
   from.stall_timeout_s = 14;
   from.quarantine_s = 15;
@@ -206,6 +207,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   CHECK(to.admission.half_open_max == 100);
   CHECK(to.admission.per_prefix_max == 110);
   CHECK(to.admission.idle_timeout == Duration::seconds(120));
+  CHECK(to.admission.liveness_probes == 2);
   CHECK(to.admission.half_open_timeout == Duration::seconds(13));
   CHECK(to.admission.quarantine == Duration::seconds(15));
   CHECK(to.kcp.stream);
