@@ -181,6 +181,8 @@ class Check {
     }
     if (listener.service == Service::sink && listener.mode == Mode::stream)
       fail(listener, "mode", "\"sink\" compares whole messages, so that mode must be \"message\"");
+    if (listener.roaming && listener.key == SessionKey::address)
+      fail(listener, "roaming", "with key \"address\" only the address tells a client, so that it cannot change");
     check_bounds(listener);
     check_place(listener);
   }

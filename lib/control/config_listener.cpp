@@ -70,6 +70,7 @@ void read_kcp(TableReader& table, ListenerConfig& listener) {
 }
 
 void read_admission(TableReader& table, ListenerConfig& listener) {
+  table.flag("roaming", listener.roaming);
   table.integer("sessions_max", listener.sessions_max, 0, 16'777'216);
   table.integer("half_open_max", listener.half_open_max, 0, 16'777'216);
   table.integer("per_prefix_max", listener.per_prefix_max, 0, 16'777'216);

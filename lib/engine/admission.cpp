@@ -7,18 +7,6 @@ namespace penstock {
 
 namespace {
 
-// KCP has no handshake. What begins a conversation is its first data segment, PUSH with sn 0; whatever else a stranger
-// sends belongs to a conversation whose beginning we do not have (docs/decisions/0001).
-bool may_open(std::span<const std::uint8_t> datagram, std::uint32_t conv) {
-  kcp::SegmentReader reader(datagram);
-  while (reader.next()) {
-    const kcp::Header& header = reader.header();
-    if (header.conv != conv) return false;
-    if (header.command == kcp::Command::push && header.sn == Seq32(0)) return true;
-  }
-  return false;
-}
-
 // What crosses must be held by nobody else, and its pool must bear being given back to from another core. A port may have
 // larger buffers than ours.
 bool make_unique(World& world, Segment& payload) {
@@ -51,15 +39,28 @@ bool hand_over(World& world, std::uint32_t owner, net::Packet& packet) {
 
 }  // namespace
 
+// KCP has no handshake. What begins a conversation is its first data segment, PUSH with sn 0; whatever else a stranger
+// sends belongs to a conversation whose beginning we do not have (docs/decisions/0001).
+bool may_open(std::span<const std::uint8_t> datagram, std::uint32_t conv) {
+  kcp::SegmentReader reader(datagram);
+  while (reader.next()) {
+    const kcp::Header& header = reader.header();
+    if (header.conv != conv) return false;
+    if (header.command == kcp::Command::push && header.sn == Seq32(0)) return true;
+  }
+  return false;
+}
+
 std::optional<SessionId> admit(World& world, Listener& listener, net::Packet& packet, std::uint32_t conv,
                                bool may_hand_over, Instant now) {
   const SessionKeyMode mode = listener.config().key_mode;
   if (world.config.workers > 1 && may_hand_over) {
     const FlowOwnership& ownership = world.ownership[world.port_of(packet.path)];
-    const std::uint32_t owner = ownership.owner(packet.path, mode, conv);
+    const bool roams = listener.config().roams();
+    const std::uint32_t owner = ownership.owner(packet.path, roams, conv);
     if (owner != world.index) {
       // A conv says nothing to a port, so only flows that the port could have steered count as steered wrong.
-      if (mode != SessionKeyMode::conv) ++world.stats.steered_wrong;
+      if (!roams) ++world.stats.steered_wrong;
       if (hand_over(world, owner, packet)) ++world.stats.handed_out;
       else world.drops.count(net::DropReason::handoff_full);
       return std::nullopt;

@@ -7,12 +7,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/time.hpp"
 #include "engine/world.hpp"
 #include "net/stack.hpp"
 
 namespace penstock {
+
+// Whether a datagram may begin a conversation: it holds the first data segment of `conv`, and nothing of another before it.
+bool may_open(std::span<const std::uint8_t> datagram, std::uint32_t conv);
 
 // The id of a session opened for `packet`; nothing when the packet was handed over or dropped, both counted. `may_hand_over`
 // is false for what came over a hand-off ring: it is never passed on.

@@ -80,6 +80,7 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
   memory("list of sessions to visit", sessions, sizeof(std::uint32_t));
   memory("sessions that a survey compares", std::min(node.sessions_max, Survey::window_max),
          Survey::cost(node.sessions_max) / std::min(node.sessions_max, Survey::window_max));
+  memory("conversations that may roam", 1, FlowTable::cost(World::conv_places(node)));
   memory("prefix quotas", 1, PrefixQuota::cost(World::quota_places(node)));
   memory("closed conversations in quarantine", 1, Quarantine::cost(World::quarantine_places(node)));
   for (int i = 0; i < 3; ++i) {

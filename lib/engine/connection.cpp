@@ -69,7 +69,7 @@ std::optional<SessionId> Connections::open(const OpenRequest& request, Instant n
   const auto path = path_of(world, listener, request);
   if (!path || world.draining) return std::nullopt;
   if (world.config.workers > 1 &&
-      world.ownership[world.port_of(*path)].owner(*path, mode, request.conv) != world.index) {
+      world.ownership[world.port_of(*path)].owner(*path, listener.config().roams(), request.conv) != world.index) {
     return std::nullopt;
   }
   const FlowHash hashed = flow_hash(mode, *path, request.conv, world.parts.key);

@@ -159,8 +159,29 @@ bool send_control(World& world, Instant now) {
 
 }  // namespace
 
-bool send_all(World& world, Instant now) {
+void begin_sending(World& world) {
   for (TxBatch& batch : world.batches) batch.begin_turn();
+}
+
+bool send_header(World& world, net::Path path, const kcp::Header& header, Instant now) {
+  TxBatch& batch = world.batches[world.port_of(path)];
+  if (batch.full()) batch.flush(world.stats, world.drops, now);
+  if (batch.full()) return false;
+  Block* head = take_head(world);
+  if (head == nullptr) {
+    ++world.stats.tx_no_block;
+    return false;
+  }
+  OutDatagram out(head, net::headroom_bytes, kcp::header_bytes, world.config.copy_break);
+  kcp::encode(header, out.header(kcp::header_bytes));
+  std::uint16_t port = 0;
+  if (world.stack.send_udp(path, std::move(out), batch.next(), port, now) == net::Stack::SendVerdict::ready) {
+    batch.commit();
+  }
+  return true;
+}
+
+bool send_all(World& world, Instant now) {
   bool all = send_sessions(world, now);
   all = send_control(world, now) && all;
   for (TxBatch& batch : world.batches) all = batch.flush(world.stats, world.drops, now) && all;

@@ -11,6 +11,10 @@
 
 namespace penstock {
 
+// At the beginning of a turn, before anything is sent in it.
+void begin_sending(World& world);
+// One datagram that is a header alone and belongs to no session; false when no block or room is left for it.
+bool send_header(World& world, net::Path path, const kcp::Header& header, Instant now);
 // True when everything that was ready could be sent.
 bool send_all(World& world, Instant now);
 

@@ -1,6 +1,7 @@
 #include "engine/intake.hpp"
 
 #include "engine/admission.hpp"
+#include "engine/roaming.hpp"
 
 namespace penstock {
 
@@ -74,8 +75,7 @@ bool is_shed(World& world, const Session& session, const net::Packet& packet, In
 // Gives one datagram to its session's machine. `fresh` when the session was opened by it.
 void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
   Session& session = world.sessions[id.index()];
-  if (session.key_mode == SessionKeyMode::conv && !(session.path == packet.path)) {
-    world.drops.count(net::DropReason::path_unproven);
+  if (session.roams && !(session.path == packet.path) && !follow(world, id, packet, now)) {
     packet.payload.reset();
     return;
   }
@@ -132,6 +132,7 @@ void take_burst(World& world, Burst& burst, Instant now) {
       return session != nullptr && session->is_of(packet.path, burst.convs[i]);
     };
     SessionId id = world.flows.confirm(hashes[i], candidates[i], matches);
+    if (!id.is_valid()) id = find_elsewhere(world, *burst.listeners[i], packet, burst.convs[i]);
     const bool fresh = !id.is_valid();
     if (fresh) {
       const auto opened = admit(world, *burst.listeners[i], packet, burst.convs[i], !burst.handed_over, now);

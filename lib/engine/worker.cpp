@@ -54,6 +54,7 @@ void Worker::run_once(Instant asked_now) {
   serve_mail(world, now);
   world.survey.run(world.sessions, now);
   watch_links(world, now);
+  begin_sending(world);
   take_from_ports(world, gap > stall_gap, now);
   take_from_workers(world, now);
   if (now >= world.stack.next_deadline()) world.stack.on_timeout(now);

@@ -52,7 +52,9 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       quota(given.arena, quota_places(node), given.key),
       listeners(given.arena, admissions(node), quota),
       quarantine(given.arena, quarantine_places(node)),
+      challenge(given.key),
       flows(given.arena, node.sessions_max),
+      convs(given.arena, conv_places(node)),
       sessions(given.arena, node.sessions_max, static_cast<std::uint8_t>(worker_index)),
       wheel(given.arena, sessions.all(), start),
       dirty(given.arena, sessions.all()),
@@ -82,6 +84,11 @@ std::uint32_t World::quota_places(const NodeConfig& node) {
   return bounded ? node.sessions_max : 1;
 }
 
+std::uint32_t World::conv_places(const NodeConfig& node) {
+  const bool roams = std::ranges::any_of(node.listeners, [](const ListenerSetup& s) { return s.admission.roaming; });
+  return roams ? node.sessions_max : 1;
+}
+
 std::uint32_t World::quarantine_places(const NodeConfig& node) { return std::clamp(node.sessions_max, 256u, 1u << 20); }
 
 std::size_t World::arena_bytes(const NodeConfig& node) {
@@ -90,9 +97,9 @@ std::size_t World::arena_bytes(const NodeConfig& node) {
          SegmentChunkPool::cost(node.memory.chunks) + net::Stack::cost(node.stack) +
          PrefixQuota::cost(quota_places(node)) + ListenerTable::cost(node.listeners.size()) +
          Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
-         SessionTable<kcp::Session>::cost(node.sessions_max) + TimerWheel::cost(node.sessions_max) +
-         DirtyList::cost(node.sessions_max) + Survey::cost(node.sessions_max) + Arena::cost<bool>(ports) +
-         ports * ownership_cost_max();
+         FlowTable::cost(conv_places(node)) + SessionTable<kcp::Session>::cost(node.sessions_max) +
+         TimerWheel::cost(node.sessions_max) + DirtyList::cost(node.sessions_max) + Survey::cost(node.sessions_max) +
+         Arena::cost<bool>(ports) + ports * ownership_cost_max();
 }
 
 std::optional<SessionId> World::open_session(Listener& listener, const net::Path& path, std::uint32_t conv,
@@ -114,6 +121,7 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
   session.conv = conv;
   session.listener = listener.index();
   session.key_mode = listener.config().key_mode;
+  session.roams = session.key_mode == SessionKeyMode::conv;
   session.last_heard = at;
   session.opened = at;
   if (!flows.insert(hash(session.key(), parts.key), id)) {
@@ -126,9 +134,58 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
     session.state = SessionState::proven;
     listener.on_proven();
   }
+  if (listener.config().roaming) index_conv(id);
   wheel.arm(id.index(), TimerKind::idle, idle_deadline(id.index(), session));
   ++stats.sessions_opened;
   return id;
+}
+
+// A conv that two sessions have tells nobody whose peer moved: then neither does, for as long as the first one lasts.
+void World::index_conv(SessionId id) {
+  Session& session = sessions[id.index()];
+  if (session.key_mode != SessionKeyMode::address_conv) return;
+  const SessionId other = find_conv(session.path, session.conv);
+  if (other.is_valid()) {
+    sessions[other.index()].conv_shared = true;
+    ++stats.convs_shared;
+    return;
+  }
+  session.roams = convs.insert(flow_hash(SessionKeyMode::conv, session.path, session.conv, parts.key), id);
+}
+
+void World::forget_conv(SessionId id) {
+  const Session& session = sessions[id.index()];
+  if (!session.roams || session.key_mode == SessionKeyMode::conv) return;
+  convs.erase(flow_hash(SessionKeyMode::conv, session.path, session.conv, parts.key), id);
+}
+
+SessionId World::find_conv(const net::Path& path, std::uint32_t conv) {
+  return convs.find(flow_hash(SessionKeyMode::conv, path, conv, parts.key), [&](SessionId id) {
+    const Session* session = sessions.find(id);
+    return session != nullptr && session->conv == conv && session->path.local == path.local &&
+           session->path.interface == path.interface;
+  });
+}
+
+// Where the key holds the address, the old key's place is free for the new one, or for the old one again.
+std::optional<net::DropReason> World::move_session(SessionId id, const net::Path& to) {
+  Session& session = sessions[id.index()];
+  PENSTOCK_ASSERT(session.roams && session.state == SessionState::proven);
+  const net::Path from = session.path;
+  Listener& listener = listeners[session.listener];
+  if (const auto why = listener.move(from.remote.address, to.remote.address)) return why;
+  flows.erase(hash(session.key(), parts.key), id);
+  session.path = to;
+  if (!flows.insert(hash(session.key(), parts.key), id)) {
+    session.path = from;
+    const bool back = flows.insert(hash(session.key(), parts.key), id);
+    PENSTOCK_ASSERT(back);
+    const auto why = listener.move(to.remote.address, from.remote.address);
+    PENSTOCK_ASSERT(!why);
+    return net::DropReason::flow_table_full;
+  }
+  ++stats.sessions_roamed;
+  return std::nullopt;
 }
 
 void World::retire_session(SessionId id, Instant at) {
@@ -136,6 +193,7 @@ void World::retire_session(SessionId id, Instant at) {
   PENSTOCK_ASSERT(session != nullptr && session->over);
   const FlowKey late = quarantine_key(session->key_mode, session->path, session->conv);
   quarantine.add(hash(late, parts.key), at, at + listeners[session->listener].config().quarantine);
+  forget_conv(id);
   flows.erase(hash(session->key(), parts.key), id);
   wheel.cancel_all(id.index());
   sessions.close(id);
@@ -147,6 +205,7 @@ void World::abandon_session(SessionId id) {
   PENSTOCK_ASSERT(!session->in_dirty_list);
   listeners[session->listener].withdraw(session->path.remote.address);
   --stats.sessions_opened;
+  forget_conv(id);
   flows.erase(hash(session->key(), parts.key), id);
   wheel.cancel_all(id.index());
   sessions.close(id);

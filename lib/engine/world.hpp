@@ -25,6 +25,7 @@
 #include "engine/worker.hpp"
 #include "net/stack.hpp"
 #include "proto/kcp/session.hpp"
+#include "session/challenge.hpp"
 #include "session/flow_table.hpp"
 #include "session/listener.hpp"
 #include "session/ownership.hpp"
@@ -70,6 +71,8 @@ struct alignas(cache_line_bytes) World {
   static std::size_t arena_bytes(const NodeConfig& node);
   // Prefixes that may have to be told apart: none where no listener bounds them.
   static std::uint32_t quota_places(const NodeConfig& node);
+  // Conversations that must be found without an address: none where no listener is keyed by it and lets clients roam.
+  static std::uint32_t conv_places(const NodeConfig& node);
   // Closed conversations that are remembered: all that there can be, up to a million.
   static std::uint32_t quarantine_places(const NodeConfig& node);
 
@@ -82,12 +85,19 @@ struct alignas(cache_line_bytes) World {
   // Begins a session on `path`, or names the reason why it can't.
   std::optional<SessionId> open_session(Listener& listener, const net::Path& path, std::uint32_t conv,
                                         kcp::Opening opening, Instant at, net::DropReason& why);
+  // Leads a session by another path, which has proven itself; or says why it may not.
+  std::optional<net::DropReason> move_session(SessionId id, const net::Path& to);
+  // The one session of a listener with `roaming` that has the conversation, whatever its peer's address; or an invalid id.
+  SessionId find_conv(const net::Path& path, std::uint32_t conv);
   // Frees the place of a session that is over; its conversation goes into quarantine.
   void retire_session(SessionId id, Instant at);
   // Takes a session back that was opened this moment and refused its first datagram.
   void abandon_session(SessionId id);
   // Asks every session's machine to close; those that have nothing to send are over at once.
   void close_all(CloseReason reason, Instant at);
+  // Sees to it that a session is found by its conv alone, if it is the only one that has it.
+  void index_conv(SessionId id);
+  void forget_conv(SessionId id);
   // When the session's idle or half-open time is up, or its peer is to be asked for a sign of life.
   Instant idle_deadline(std::uint32_t index, const Session& session) const;
   Instant now() const { return connection_context.now; }  // of this turn
@@ -111,7 +121,9 @@ struct alignas(cache_line_bytes) World {
   PrefixQuota quota;
   ListenerTable listeners;
   Quarantine quarantine;
+  Challenge challenge;
   FlowTable flows;
+  FlowTable convs;  // by local endpoint and conv: sessions that roam although their key holds the address
   std::vector<kcp::Environment>
       environments;  // by listener; sessions that are left give their memory back through them
   SessionTable<kcp::Session> sessions;

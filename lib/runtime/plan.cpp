@@ -44,6 +44,7 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   limits.address = from.address;
   limits.port = from.port;
   limits.key_mode = key_mode_of(from.key);
+  limits.roaming = from.roaming;
   limits.service = static_cast<std::uint16_t>(from.service);
   limits.sessions_max = share(sessions, workers);
   limits.half_open_max = share(half_open, workers);

@@ -19,10 +19,19 @@ Challenge::Cookie Challenge::make(const Subject& subject, Seq32 base, Instant no
   return {.sn = base - steps_back(code), .stamp = stamp_of(code)};
 }
 
-bool Challenge::verify(const Subject& subject, Seq32 first, Seq32 last, Cookie answer, Instant now) const {
+Challenge::Expected Challenge::expect(const Subject& subject, Instant now) const {
   const std::uint64_t present = epoch_of(now);
-  for (const std::uint64_t asked : {present, present - 1}) {
-    const std::uint64_t code = mac(subject, asked);
+  Expected expected;
+  expected.codes_ = {mac(subject, present), mac(subject, present - 1)};
+  return expected;
+}
+
+bool Challenge::verify(const Subject& subject, Seq32 first, Seq32 last, Cookie answer, Instant now) const {
+  return expect(subject, now).meets(first, last, answer);
+}
+
+bool Challenge::Expected::meets(Seq32 first, Seq32 last, Cookie answer) const {
+  for (const std::uint64_t code : codes_) {
     const Seq32 base = answer.sn + steps_back(code);
     const bool in_range = base.raw() - first.raw() <= last.raw() - first.raw();
     if (in_range && answer.stamp == stamp_of(code)) return true;

@@ -11,6 +11,7 @@
 // stranger. Pure after construction; all workers of a node compute the same.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/seq.hpp"
@@ -44,7 +45,18 @@ class Challenge {
   explicit Challenge(SipKey boot) : key_{boot.k0 ^ domain, boot.k1} {}
 
   Cookie make(const Subject& subject, Seq32 base, Instant now) const;
-  // True when make() gave this cookie for the subject in the present epoch or the one before, with a base in [first, last].
+  // What make() gives for one subject in the present epoch and in the one before: for who compares several answers with it.
+  class Expected {
+   public:
+    // True when the cookie was made with a base in [first, last].
+    bool meets(Seq32 first, Seq32 last, Cookie answer) const;
+
+   private:
+    friend class Challenge;
+    std::array<std::uint64_t, 2> codes_;
+  };
+  Expected expect(const Subject& subject, Instant now) const;
+  // The same for one answer: true when make() gave this cookie for the subject in one of the two epochs.
   bool verify(const Subject& subject, Seq32 first, Seq32 last, Cookie answer, Instant now) const;
 
  private:

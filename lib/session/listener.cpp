@@ -45,6 +45,17 @@ void Listener::on_proven() {
   ++counters_.proven;
 }
 
+// The new prefix first, as the old one's count may be wanted back by then; within one prefix nothing changes.
+std::optional<net::DropReason> Listener::move(const net::IpAddress& from, const net::IpAddress& to) {
+  if (!config_.bounds_prefixes() || quota_.same_prefix(from, to)) return std::nullopt;
+  if (!quota_.acquire(index_, to, config_.per_prefix_max)) {
+    ++counters_.refused_prefix_full;
+    return net::DropReason::listener_prefix_full;
+  }
+  quota_.release(index_, from);
+  return std::nullopt;
+}
+
 void Listener::on_closed(CloseReason reason, bool was_unproven, const net::IpAddress& remote) {
   leave(was_unproven, remote);
   ++counters_.closed[static_cast<std::size_t>(reason)];

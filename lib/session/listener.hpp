@@ -31,6 +31,7 @@ struct ListenerConfig {
   Protocol protocol = Protocol::kcp;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;
   std::uint16_t service = 0;                          // index of the service that its sessions are handed to
+  bool roaming = false;                               // with mode address_conv: as conv, a client may move
   std::uint32_t sessions_max = 0;                     // sessions at a time, unproven ones included
   std::uint32_t half_open_max = 0;                    // unproven sessions at a time
   std::uint32_t per_prefix_max = 0;                   // sessions at a time per IPv4 /24 or IPv6 /56
@@ -39,6 +40,8 @@ struct ListenerConfig {
   Duration half_open_timeout = Duration::seconds(5);  // an unproven one of this age is closed
   Duration quarantine = Duration::seconds(3);         // late datagrams of a closed session are dropped for so long
 
+  // A client may change its address: the conv alone tells who owns its session.
+  bool roams() const { return key_mode == SessionKeyMode::conv || roaming; }
   // False when all of its sessions may come from one prefix, so that nobody need count.
   bool bounds_prefixes() const { return per_prefix_max < sessions_max; }
 };
@@ -67,6 +70,8 @@ class Listener {
   void withdraw(const net::IpAddress& remote);
   // The peer of an admitted session proved its address.
   void on_proven();
+  // A session moves from one remote address to another; or why it may not.
+  std::optional<net::DropReason> move(const net::IpAddress& from, const net::IpAddress& to);
   // A session ended; `was_unproven` when on_proven() was never called for it, `remote` as at admit().
   void on_closed(CloseReason reason, bool was_unproven, const net::IpAddress& remote);
 

@@ -59,10 +59,6 @@ std::size_t FlowOwnership::cost(const RssView& rss) {
   return Arena::cost<std::uint8_t>(rss.key.size()) + Arena::cost<std::uint16_t>(rss.reta.size());
 }
 
-std::uint32_t FlowOwnership::owner(const net::Path& path, SessionKeyMode mode, std::uint32_t conv) const {
-  return mode == SessionKeyMode::conv ? owner_of_conv(conv) : owner_of_path(path);
-}
-
 std::uint32_t FlowOwnership::owner_of_path(const net::Path& path) const {
   if (uses_rss()) return queue_of(expected_rss_hash(path));
   return spread(hash(flow_key(SessionKeyMode::address, path, 0), key_));

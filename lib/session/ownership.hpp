@@ -1,8 +1,8 @@
 // FlowOwnership: which worker owns a flow, computed from its addresses and never observed from where a packet arrived.
 //
 // On a port with RSS it is the queue that the NIC itself computes: reta[Toeplitz(key, tuple)]. Without, a keyed hash is
-// spread over the workers. Sessions of a conv-keyed listener belong to hash(conv), so that a client keeps its owner when
-// its address changes. Every worker computes the same answer from the same configuration: the SipKey is the node's.
+// spread over the workers. Sessions of a listener whose clients may move belong to hash(conv), so that a client keeps its
+// owner when its address changes. Every worker computes the same answer from the same configuration: the SipKey is the node's.
 // Pure after construction, one copy a worker.
 #pragma once
 
@@ -42,9 +42,11 @@ class FlowOwnership {
   FlowOwnership(Arena& arena, const RssView& rss, std::uint32_t workers, SipKey key);
   static std::size_t cost(const RssView& rss);
 
-  // The owner of a flow that comes by `path`: `remote` is the packet's source. `mode` is its listener's.
-  std::uint32_t owner(const net::Path& path, SessionKeyMode mode, std::uint32_t conv) const;
-  // The same for key modes that do not look at the conv.
+  // The owner of a flow that comes by `path`: `remote` is the packet's source. `roams` as its listener says.
+  std::uint32_t owner(const net::Path& path, bool roams, std::uint32_t conv) const {
+    return roams ? owner_of_conv(conv) : owner_of_path(path);
+  }
+  // Of a client that keeps to its address, and of one that may move.
   std::uint32_t owner_of_path(const net::Path& path) const;
   std::uint32_t owner_of_conv(std::uint32_t conv) const;
   bool uses_rss() const { return !rss_key_.empty(); }

@@ -24,6 +24,8 @@ class PrefixQuota {
   bool acquire(std::uint16_t listener, const net::IpAddress& remote, std::uint32_t per_prefix_max);
   // Gives back what acquire() took for the same listener and prefix.
   void release(std::uint16_t listener, const net::IpAddress& remote);
+  // True when both addresses count as one.
+  bool same_prefix(const net::IpAddress& a, const net::IpAddress& b) const { return hash_of(0, a) == hash_of(0, b); }
   // Counts held now.
   std::uint32_t held(std::uint16_t listener, const net::IpAddress& remote);
   // Prefixes that hold a count.

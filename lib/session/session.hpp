@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/arena.hpp"
+#include "base/assert.hpp"
 #include "base/time.hpp"
 #include "net/path.hpp"
 #include "session/flow_key.hpp"
@@ -39,11 +40,13 @@ struct TimerPlaces {
 };
 
 struct alignas(cache_line_bytes) Session {
+  static constexpr std::uint32_t path_asked_every_ms = 20;
+
   // --- look-up and intake
   net::Path path;                // where datagrams go; a proven new path replaces it (roaming)
   std::uint32_t conv = 0;        // conversation id on the wire, whatever the key mode; of a free place: SessionTable's
   std::uint32_t generation = 1;  // of this place, 1 … 2^24 − 1; counted by SessionTable only
-  std::uint32_t credit_bytes = 0;  // bytes in − bytes out while unproven; stops at 2^32 − 1
+  std::uint32_t credit_bytes = 0;  // bytes in − bytes out while unproven; stops at 2^32 − 1. Later for may_ask_path()
   std::uint16_t listener = 0;      // index into the ListenerTable
   SessionState state = SessionState::free;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
@@ -52,6 +55,8 @@ struct alignas(cache_line_bytes) Session {
   bool announced : 1 = false;                              // the service was told of it
   bool over : 1 = false;             // its machine is closed: the place is freed at the turn's end
   std::uint8_t life_probes : 4 = 0;  // times that the peer was asked for a sign of life since last_heard
+  bool roams : 1 = false;            // its peer may move to another path
+  bool conv_shared : 1 = false;      // … if no other session had its conv as well: nobody could tell whose peer moved
 
   // --- time and service
   alignas(cache_line_bytes) Instant last_heard;  // last datagram that the machine accepted
@@ -60,6 +65,15 @@ struct alignas(cache_line_bytes) Session {
   std::uint64_t user_data = 0;                   // the service's own; not read here
   [[no_unique_address]] TimerPlaces timers;      // owned by the TimerWheel
   std::uint32_t dirty_place = 0;                 // where it stands in the DirtyList, while it is in it
+
+  // Whether a path that has not proven itself may be asked for its proof now: once in 20 ms, whatever comes. Counts as asked.
+  bool may_ask_path(Instant now) {
+    PENSTOCK_ASSERT(state == SessionState::proven);
+    const auto now_ms = static_cast<std::uint32_t>(now.count_ms());
+    if (now_ms - credit_bytes < path_asked_every_ms) return false;
+    credit_bytes = now_ms;
+    return true;
+  }
 
   FlowKey key() const { return flow_key(key_mode, path, conv); }
   // True for an open session to which a datagram by `by` with conversation id `conv_sought` belongs: whose key() is that

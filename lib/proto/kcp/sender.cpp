@@ -97,6 +97,18 @@ void Sender::refresh(Instant now) {
   earliest_ = earliest;
 }
 
+// The first transmission's wait is left alone: from it the round trip is told.
+void Sender::on_path_changed(Instant now, std::uint32_t rto_us, const Options& options) {
+  const Instant soon = now + SendSlot::first_wait(rto_us, options);
+  for (Seq32 sn = una_; sn != next_; ++sn) {
+    SendSlot& slot = ring_[sn];
+    if (slot.acked() || slot.transmissions < 2) continue;
+    slot.rto_us = std::min(slot.rto_us, rto_us);
+    slot.resend_at = earlier(slot.resend_at, soon);
+    earliest_ = earlier(earliest_, slot.resend_at);
+  }
+}
+
 void Sender::release(Environment& env) {
   for (; una_ != end_; ++una_) ring_[una_].payload.reset();
   ring_.release(env.memory);

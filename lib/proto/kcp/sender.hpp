@@ -79,6 +79,10 @@ class Sender {
     return scanning_ ? Instant::at_us(0) : earliest_;
   }
 
+  // Another path leads to the peer. What is in flight was lost on the old one, or its ACK was: whatever has been waiting for
+  // longer than a first transmission waits no longer than that from now on. Walks over what is in flight.
+  void on_path_changed(Instant now, std::uint32_t rto_us, const Options& options);
+
   void release(Environment& env);
 
   void prefetch_oldest() const {

@@ -107,6 +107,12 @@ void Session::ask_for_life(bool first) {
   ++env_->counters.life_probes_sent;
 }
 
+void Session::on_path_changed(Instant now) {
+  rtt_ = Rtt(env_->options);
+  congestion_ = Congestion(controller(env_->options), env_->options.mss());
+  sender_.on_path_changed(now, rtt_.rto_us(), env_->options);
+}
+
 bool Session::idle() const { return sender_.drained() && acks_.empty() && !receiver_.holds() && !probe_.owes(); }
 
 Stats Session::stats() const {

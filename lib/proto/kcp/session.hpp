@@ -120,6 +120,17 @@ class Session {
   // before the proof.
   void ask_for_life(bool first);
 
+  // Whether a datagram from elsewhere may be this peer's: it is wholly valid, its una lies in what is in flight, and its data
+  // in reach of the receive window. Whoever merely knows the conv has to guess where both sequences stand.
+  bool may_be_from_peer(std::span<const std::uint8_t> datagram) const;
+  // The header of an empty PUSH that asks for an ACK of `sn` and `stamp`.
+  Header question(Seq32 sn, Stamp32 stamp) const;
+  // Every number before it was acknowledged by the peer.
+  Seq32 send_una() const { return sender_.una(); }
+  // The peer is reached by another path now: what was learnt of the old one is forgotten, and what was lost on it is sent
+  // again by the timeout of a new session.
+  void on_path_changed(Instant now);
+
   // The peer proved that it receives at its address, or we chose the address ourselves.
   bool proven() const { return proven_; }
   bool closed() const { return phase_ == Phase::closed; }

@@ -87,6 +87,14 @@ void Session::write_window_commands(OutDatagram& out, Heading heading) {
   }
 }
 
+Header Session::question(Seq32 sn, Stamp32 stamp) const {
+  Header header = heading().header();
+  header.command = Command::push;
+  header.sn = sn;
+  header.stamp = stamp;
+  return header;
+}
+
 void Session::write_life_ping(OutDatagram& out, Heading heading, Instant now) {
   if (out.room() < header_bytes) return;
   encode(probe_.make_life_ping(heading.header(), sender_.una(), ping_stamp(), now), out.header(header_bytes));

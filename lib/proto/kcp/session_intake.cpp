@@ -101,6 +101,19 @@ inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
   return Refusal::none;
 }
 
+bool Session::may_be_from_peer(std::span<const std::uint8_t> datagram) const {
+  if (phase_ == Phase::closed || validate(datagram) != Refusal::none) return false;
+  const auto reach = static_cast<std::int32_t>(env_->options.receive_window());
+  SegmentReader reader(datagram);
+  while (reader.next()) {
+    const Header header = reader.header();
+    if (header.una.before(sender_.una())) return false;
+    const std::int32_t ahead = header.sn.distance_from(receiver_.una());
+    if (header.command == Command::push && (ahead > reach || ahead < -reach)) return false;
+  }
+  return true;
+}
+
 // `behind` is the frg of the fresh PUSH before it in the datagram, and `sn` the number that follows that one.
 bool Session::fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const {
   if (!receiver_.fragment_fits(header.sn, header.fragment, env_->options)) return false;

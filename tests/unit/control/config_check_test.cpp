@@ -188,4 +188,15 @@ TEST_CASE("a sink compares messages, and a stream has none") {
         "t.toml:8: listener.mode: \"sink\" compares whole messages, so that mode must be \"message\"");
 }
 
+TEST_CASE("a client known by its address alone does not roam") {
+  const auto with_key = [](std::string_view key) {
+    return sentence_of(port_text + "[[listener]]\nname = \"a\"\nport = 1\nservice = \"echo\"\nkey = \"" +
+                       std::string(key) + "\"\nroaming = true\n");
+  };
+  CHECK(with_key("address+conv").empty());
+  CHECK(with_key("conv").empty());
+  CHECK(with_key("address") ==
+        "t.toml:9: listener.roaming: with key \"address\" only the address tells a client, so that it cannot change");
+}
+
 }  // namespace penstock::control

@@ -22,7 +22,8 @@ TEST_CASE("every key of a listener is taken") {
   const ListenerConfig listener = listener_of(
       "protocol = \"kcp\"\naddress = \"10.77.0.2\"\nkey = \"conv\"\nmode = \"stream\"\nnodelay = 2\ninterval_ms = 20\n"
       "ack_delay_ms = 25\nresend = 3\nnc = false\nsnd_wnd = 4\nrcv_wnd = 5\nmtu = 600\ndead_link = 7\nprobe_ms = 800\n"
-      "fastack_conserve = true\ncongestion = \"none\"\nsessions_max = 90\nhalf_open_max = 10\nper_prefix_max = 11\n"
+      "fastack_conserve = true\nroaming = true\ncongestion = \"none\"\nsessions_max = 90\nhalf_open_max = "
+      "10\nper_prefix_max = 11\n"
       "idle_timeout_s = 12\nliveness_probes = 2\nhalf_open_timeout_s = 13\nstall_timeout_s = 14\nquarantine_s = 15\n");
   CHECK(listener.name == "echo");
   CHECK(listener.protocol == Protocol::kcp);
@@ -43,6 +44,7 @@ TEST_CASE("every key of a listener is taken") {
   CHECK(listener.probe_ms == 800);
   CHECK(listener.fastack_conserve);
   CHECK(listener.congestion == Congestion::none);
+  CHECK(listener.roaming);
   CHECK(listener.sessions_max == 90);
   CHECK(listener.half_open_max == 10);
   CHECK(listener.per_prefix_max == 11);

@@ -23,11 +23,11 @@ void with_rss(PortInfo& info) {
 }
 
 // A peer whose flow belongs to `owner`.
-Peer peer_of(Rig& rig, std::uint32_t owner, SessionKeyMode mode = SessionKeyMode::address_conv) {
+Peer peer_of(Rig& rig, std::uint32_t owner, bool roams = false) {
   for (std::uint16_t port = 5000; port < 5200; ++port) {
     Peer peer(rig, client_ip(), port, port);
     const net::Path path{peer.server, peer.endpoint};
-    if (rig.world(0).ownership[0].owner(path, mode, peer.conv) == owner) return peer;
+    if (rig.world(0).ownership[0].owner(path, roams, peer.conv) == owner) return peer;
   }
   FAIL("no peer of that owner");
   return Peer(rig, client_ip());
@@ -100,7 +100,7 @@ TEST_CASE("a conv-keyed flow is handed over, but no port is blamed for it", "[ad
   NodeConfig node = small_node(2);
   node.listeners[0].admission.key_mode = SessionKeyMode::conv;
   Rig rig(node, RigLimits{.port = with_rss});
-  Peer peer = peer_of(rig, 1, SessionKeyMode::conv);
+  Peer peer = peer_of(rig, 1, true);
   peer.send({1}, 0);
   rig.turn();
   CHECK(rig.stats(0).handed_out == 1);

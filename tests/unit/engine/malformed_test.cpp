@@ -85,8 +85,7 @@ void take_windows(Rig& rig) {
 Bytes foreign_frame(Rig& rig) {
   for (std::uint16_t port = 5000; port < 5100; ++port) {
     const net::Endpoint from{client_ip(), port};
-    if (rig.world().ownership[0].owner({server, from}, SessionKeyMode::address_conv, 1) == 1)
-      return kcp_frame(first_segment(), from);
+    if (rig.world().ownership[0].owner({server, from}, false, 1) == 1) return kcp_frame(first_segment(), from);
   }
   FAIL("no flow of worker 1");
   return {};

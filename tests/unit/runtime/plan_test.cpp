@@ -185,6 +185,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   from.dead_link = 70;
   from.probe_ms = 800;
   from.fastack_conserve = true;
+  from.roaming = true;
   from.sessions_max = 900;
   from.half_open_max = 100;
   from.per_prefix_max = 110;
@@ -203,6 +204,7 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   CHECK(to.admission.service == to.service);
   CHECK(to.admission.protocol == Protocol::kcp);
   CHECK(to.admission.key_mode == SessionKeyMode::conv);
+  CHECK(to.admission.roaming);
   CHECK(to.admission.sessions_max == 900);
   CHECK(to.admission.half_open_max == 100);
   CHECK(to.admission.per_prefix_max == 110);

@@ -226,6 +226,30 @@ TEST_CASE("closing more than was opened is our own mistake", "[listener]") {
   CHECK(test::aborts([&] { l.table[0].on_proven(); }));
 }
 
+TEST_CASE("a session that moves takes its place in the new prefix and gives the old one back", "[listener]") {
+  Listeners l({config_of(4000)});
+  Listener& listener = l.table[0];
+  REQUIRE(listener.admit(host(1)) == std::nullopt);
+  REQUIRE(listener.admit(host(2)) == std::nullopt);
+  listener.on_proven();
+  CHECK(listener.move(host(1), host(1, 9)) == std::nullopt);
+  CHECK(l.quota.held(0, host(1)) == 1);
+  CHECK(listener.move(host(1, 9), host(2)) == std::nullopt);
+  CHECK(l.quota.held(0, host(1)) == 0);
+  CHECK(l.quota.held(0, host(2)) == 2);
+  REQUIRE(listener.admit(host(3)) == std::nullopt);
+  // A full prefix takes nobody in, and nothing changes.
+  CHECK(listener.move(host(3), host(2)) == DropReason::listener_prefix_full);
+  CHECK(l.quota.held(0, host(3)) == 1);
+  CHECK(l.quota.held(0, host(2)) == 2);
+  CHECK(listener.sessions() == 3);
+  CHECK(listener.move(host(2), host(2, 7)) == std::nullopt);  // within a full one nothing does either
+  listener.on_closed(CloseReason::idle, false, host(2));
+  listener.withdraw(host(2));
+  listener.withdraw(host(3));
+  CHECK(l.quota.prefix_count() == 0);
+}
+
 TEST_CASE("a listener that any prefix may fill counts none", "[listener]") {
   ListenerConfig config = config_of(4000);
   config.half_open_max = 4;

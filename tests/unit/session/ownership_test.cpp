@@ -110,8 +110,8 @@ TEST_CASE("a flow belongs to the worker that the redirection table names", "[own
     const std::uint32_t expected = v.source.address.is_v4() ? v.tuple : v.addresses;
     CHECK(o.ownership.expected_rss_hash(path) == expected);
     CHECK(o.ownership.owner_of_path(path) == reta[expected % 128]);
-    CHECK(o.ownership.owner(path, SessionKeyMode::address, 1) == reta[expected % 128]);
-    CHECK(o.ownership.owner(path, SessionKeyMode::address_conv, 2) == reta[expected % 128]);
+    CHECK(o.ownership.owner(path, false, 1) == reta[expected % 128]);
+    CHECK(o.ownership.owner(path, false, 2) == reta[expected % 128]);
   }
 }
 
@@ -120,10 +120,10 @@ TEST_CASE("a conv-keyed session keeps its owner when its client roams", "[owners
   const Ownership with_rss({.key = suite_key, .reta = reta, .ports_v4 = true, .ports_v6 = true}, 4);
   const Ownership without({}, 4);
   for (std::uint32_t conv = 0; conv < 100; ++conv) {
-    const std::uint32_t owner = with_rss.ownership.owner(path_of(1), SessionKeyMode::conv, conv);
-    CHECK(owner == with_rss.ownership.owner(path_of(77'777), SessionKeyMode::conv, conv));
+    const std::uint32_t owner = with_rss.ownership.owner(path_of(1), true, conv);
+    CHECK(owner == with_rss.ownership.owner(path_of(77'777), true, conv));
     // Ports with and without RSS agree, as a client may come in by either.
-    CHECK(owner == without.ownership.owner(path_of(5), SessionKeyMode::conv, conv));
+    CHECK(owner == without.ownership.owner(path_of(5), true, conv));
   }
 }
 
