@@ -68,7 +68,7 @@ install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
         libcli11-dev libtomlplusplus-dev libseccomp-dev nlohmann-json3-dev libncurses-dev pkg-config ethtool iproute2
         strace ccache clang-format-14 shellcheck git valgrind tmux systemd udev mandoc man-db qemu-system-x86 seabios busybox-static
-        cpio kmod pciutils driverctl procps openssh-client dropbear-bin)
+        cpio kmod pciutils driverctl procps openssh-client dropbear-bin nftables conntrack)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.

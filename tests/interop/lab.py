@@ -137,8 +137,8 @@ class Lab:
         """
         self.kind = "veth"
         self.server_ns = f"{self.name}-server"
-        self._add_namespace(self.client_ns)
-        self._add_namespace(self.server_ns)
+        self.add_namespace(self.client_ns)
+        self.add_namespace(self.server_ns)
         self._set(self.server_ns, "net/ipv6/conf/all/disable_ipv6", 1)
         self._set(self.server_ns, "net/ipv6/conf/default/disable_ipv6", 1)
         # Deleting the namespaces takes the pair along.
@@ -155,7 +155,7 @@ class Lab:
         self.kind = "ports"
         self.server_ns = self.client_ns
         self.name_of_ports = f"pp{os.getpid()}"
-        self._add_namespace(self.server_ns)
+        self.add_namespace(self.server_ns)
         self._set(self.server_ns, "net/ipv6/conf/all/disable_ipv6", 1)
         self._set(self.server_ns, "net/ipv6/conf/default/disable_ipv6", 1)
         ends = [f"{self.name_of_ports}{end}" for end in "sc"]
@@ -169,7 +169,7 @@ class Lab:
         self.kind = "tap"
         self.server_ns = self.client_ns
         self.server_interface = self.client_interface
-        self._add_namespace(self.client_ns)
+        self.add_namespace(self.client_ns)
         # The link-local address would be made of the MAC that the device has
         # at first, which is the port's own; without it there is no twin.
         self._set(self.client_ns, "net/ipv6/conf/default/addr_gen_mode", 1)
@@ -181,7 +181,7 @@ class Lab:
 
     def add_client_namespace(self):
         """Only the namespace; the caller makes what is in it."""
-        self._add_namespace(self.client_ns)
+        self.add_namespace(self.client_ns)
 
     def vdev(self, queues):
         """The EAL argument that makes this lab's port, and its device name."""
@@ -198,7 +198,8 @@ class Lab:
     def run_in(self, namespace, command, *, check=True):
         return run(["ip", "netns", "exec", namespace, *command], check=check)
 
-    def _add_namespace(self, name):
+    def add_namespace(self, name):
+        """One that is deleted at the end, without the noise of address detection."""
         if os.path.exists(f"/run/netns/{name}"):
             raise LabError(f"namespace '{name}' exists already and is not ours")
         self.undo.add(f"delete namespace {name}", lambda: _delete_namespace(name))

@@ -44,10 +44,11 @@ def client_command(targets_, peer=DEFAULT_PEER, **options):
 
 
 def run_client(lab, targets_, *, on_tick=None, pin=True, peer=DEFAULT_PEER, log_name="client",
-               run_ms=180000, **options):
+               run_ms=180000, namespace=None, **options):
     """Runs the client to its end. `on_tick(progress)` is called about once a
-    second with its latest figures. `pin` keeps it off penstock's CPU."""
-    command = ["ip", "netns", "exec", lab.client_ns]
+    second with its latest figures. `pin` keeps it off penstock's CPU.
+    `namespace` is where it runs, if not in the lab's client namespace."""
+    command = ["ip", "netns", "exec", namespace or lab.client_ns]
     if pin and len(cpus()) > 1:
         command += ["taskset", "-c", ",".join(str(n) for n in cpus()[:-1])]
     command += client_command(targets_, peer, run_ms=run_ms, **options)

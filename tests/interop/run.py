@@ -17,11 +17,13 @@ import time
 
 from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
+from nat import OUTSIDE, Copier, Home
 from peer import DEFAULT_PEER, install_peer, run_client, targets
 from rehearsal import Rehearsal
 from server import DEFAULT_BINARY, KEEP_DIR, Server, free_hugepages_mb, listener
 
 PORT = 4000
+MOVED_SIZES = "1,500,3000,9000"
 SIZES = "1,24,500,1375,1376,1377,2752,9000,40000,100000"
 HUGEPAGES_MB_NEEDED = 512
 # A sentence logged at a limited rate may come a moment after its cause.
@@ -42,6 +44,7 @@ class Case:
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
     disturb: str = ""                # what happens to the port under way: link, mtu or rehearsal
+    roams: str = ""                  # the listener's key: the clients sit behind a NAT that forgets them twice
     poll: str = "busy"
     sessions: int = 40
     messages: int = 12
@@ -75,6 +78,9 @@ CASES = basic_cases() + [
     Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20, messages=500),
     # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
     Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=1000),
+    # Not a byte may be lost, and somebody copies all that the clients send.
+    Case("roaming-conv", v6=False, roams="conv", sessions=10, messages=1200),
+    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10, messages=1200),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
@@ -105,19 +111,23 @@ def run_case(case, binary, hugepages):
             port_settings["impair"] = case.impair
         server = Server(lab, binary, name=case.name, workers=case.workers, hugepages=hugepages,
                         port_settings=port_settings, poll=case.poll,
-                        listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay)])
+                        listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay, **roaming_settings(case))])
         server.start()
+        mover = Mover(lab, server, case) if case.roams else None
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
         disturber = disturber_of(lab, server, case.disturb)
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
-            log_name=case.name, sessions=case.sessions, messages=case.messages, sizes=SIZES,
+            log_name=case.name, sessions=case.sessions, messages=case.messages,
+            sizes=MOVED_SIZES if case.roams else SIZES, namespace=mover.home.namespace if mover else None,
             mode=case.mode, nodelay=case.nodelay, run_ms=180000,
             stall_ms=90000 if case.served else 3000)
         server.check_alive()
         if disturber:
             disturber.check()
+        if mover:
+            mover.check()
         check = check_served if case.served else check_refused
         shown = check(case, server, result)
         status = server.stop()
@@ -129,6 +139,62 @@ def disturber_of(lab, server, kind):
     if kind == "rehearsal":
         return Rehearsal(server)
     return Disturber(lab, server, kind) if kind else None
+def roaming_settings(case):
+    if not case.roams:
+        return {}
+    return {"key": case.roams, **({"roaming": True} if case.roams == "address+conv" else {})}
+
+
+class Mover:
+    """Puts the clients behind a NAT and has it forget them, each time that all of them have come through; beside a copier that
+    sends all that they send from elsewhere as well. In a thread of its own."""
+
+    def __init__(self, lab, server, case):
+        self.home, self.copier = Home(lab), Copier(lab)
+        self.server, self.case, self.fault, self.copies = server, case, None, 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            # The first segments are past: a copy of one would begin a session with the same number, and so keep both where they are.
+            self._wait(lambda: self._count("sessions") - self._count("sessions_unproven") == self.case.sessions,
+                       "the clients did not connect")
+            time.sleep(1)
+            self.copier.start()
+            for move in range(1, len(OUTSIDE)):
+                time.sleep(0.5)
+                self.home.rebind()
+                self._wait(lambda want=move * self.case.sessions: self._count("sessions_roamed") >= want,
+                           f"after move {move} not every session followed its client")
+            self.copies = self.copier.stop()
+        except (LabError, OSError) as error:
+            self.fault = str(error)
+
+    def _count(self, name):
+        with self.server.telemetry() as telemetry:
+            return sum(worker[name] for worker in telemetry.workers())
+
+    @staticmethod
+    def _wait(is_true, fault):
+        deadline = time.monotonic() + 150
+        while not is_true():
+            require(time.monotonic() < deadline, fault)
+            time.sleep(0.05)
+
+    def check(self):
+        """Each session went along each time, and nobody else's way."""
+        self.thread.join(1)
+        require(not self.thread.is_alive(), "the clients had ended before they were moved twice")
+        require(self.fault is None, self.fault)
+        require(self.copies > 100, f"the copier sent only {self.copies} copies")
+        roamed, asked = self._count("sessions_roamed"), self._count("path_challenges_sent")
+        moves = (len(OUTSIDE) - 1) * self.case.sessions
+        require(roamed == moves, f"{roamed} moves are counted, the clients made {moves}")
+        require(asked > moves, f"{asked} paths were asked, though {self.copies} copies came from elsewhere")
+        with self.server.telemetry() as telemetry:
+            drops = telemetry.drops()
+        require(drops.get("path_unproven", 0) >= asked, f"path_unproven does not tell of it; drops: {drops}")
 
 
 class Disturber:
@@ -246,7 +312,9 @@ def check_steering(case, workers):
     if case.workers == 1:
         require(all(worker["steered_wrong"] == 0 for worker in workers), "a single worker has nobody to steer wrongly to")
         return
-    require(sum(worker["steered_wrong"] for worker in workers) > 0, "no datagram was steered wrongly")
+    # Where clients may move the owner is computed from the conversation, which no port looks at.
+    counted = "handed_out" if case.roams else "steered_wrong"
+    require(sum(worker[counted] for worker in workers) > 0, f"no datagram is counted as {counted}")
     require(all(worker["sessions"] > 0 for worker in workers),
             f"sessions by worker: {[worker['sessions'] for worker in workers]}")
 
