@@ -36,7 +36,10 @@ void ask(World& world, SessionId id, const net::Path& path, Instant now) {
 }  // namespace
 
 SessionId find_elsewhere(World& world, const Listener& listener, const net::Packet& packet, std::uint32_t conv) {
-  if (!listener.config().roaming || may_open(packet.payload.bytes(), conv)) return {};
+  if (!listener.config().roaming) return {};
+  const auto bytes = packet.payload.bytes();
+  const bool has_heard = kcp::decode(bytes.data()).una != Seq32(0);
+  if (!has_heard && may_open(bytes, conv)) return {};
   return world.find_conv(packet.path, conv);
 }
 

@@ -14,7 +14,8 @@
 namespace penstock {
 
 // The session elsewhere to which a packet may belong that none knows by its path: of a listener with `roaming`, by its conv.
-// What may begin a conversation is taken for that: another client may well have chosen the same conv.
+// What may begin a conversation, from somebody who has received nothing yet, is taken for that: another client may well have
+// chosen the same conv.
 SessionId find_elsewhere(World& world, const Listener& listener, const net::Packet& packet, std::uint32_t conv);
 
 // True when the packet proves its path, which is the session's now: the packet is still to be delivered. Otherwise it was

@@ -408,6 +408,16 @@ TEST_CASE("a first segment from elsewhere begins a session of its own", "[roamin
   CHECK(r.rig.world().convs.count() == 1);
 }
 
+TEST_CASE("who has heard from us moves even if his first segment is not acknowledged yet", "[roaming]") {
+  Roaming r(indexed_node());
+  Connections& connections = r.rig.worker().connections();
+  REQUIRE(send_bytes(connections, connections.get(r.id), 10) == SendResult::accepted);
+  r.rig.turn();
+  const auto asked = r.bring_from(abroad, Kcp{1, Kcp::push, 0, 128, 7, 0, r.peer.una + 1, {1}}.bytes());
+  REQUIRE(is_question(asked));
+  CHECK(r.rig.world().sessions.count() == 1);
+}
+
 TEST_CASE("a client of a full node moves as well", "[roaming]") {
   NodeConfig node = indexed_node();
   node.sessions_max = 1;
