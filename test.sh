@@ -68,7 +68,8 @@ install_packages() {
     local wanted=(dpdk dpdk-dev libdpdk-dev meson ninja-build g++ make libboost-dev libfmt-dev catch2
         libcli11-dev libtomlplusplus-dev libseccomp-dev nlohmann-json3-dev libncurses-dev pkg-config ethtool iproute2
         strace ccache clang-format-14 shellcheck git valgrind tmux systemd udev mandoc man-db qemu-system-x86 seabios busybox-static
-        cpio kmod pciutils driverctl procps openssh-client dropbear-bin nftables conntrack)
+        cpio kmod pciutils driverctl procps openssh-client dropbear-bin nftables conntrack golang-go
+        golang-github-xtaci-kcp-dev)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
@@ -219,7 +220,9 @@ part_top() { build_release && step top 600 python3 tests/top/run.py; }
 part_interop() {
     build_release || return 1
     one_case interop 900 tests/interop/install_peer.sh
-    step interop 1800 python3 tests/interop/run.py
+    local more=()
+    [[ $long == no ]] || more=(--long)
+    step interop 3600 python3 tests/interop/run.py "${more[@]}"
 }
 part_telemetry() {
     build_release || return 1

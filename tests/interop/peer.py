@@ -1,5 +1,5 @@
-"""peer.py - runs kcp_client.js, the real KCP client, in a lab's namespace and
-gives back what it counted.
+"""peer.py - runs kcp_client.js, the real KCP client, or kcp-go's in a lab's
+namespace and gives back what it counted.
 
     result = run_client(lab, targets([4000]), sessions=200, messages=20)
     result["ok"], result["mismatches"], result["rtt_us"]["p50"]
@@ -16,6 +16,7 @@ from server import KEEP_DIR, REPO, cpus
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_PEER = REPO / "build/peers/node-kcp"
+GO_PEER = REPO / "build/peers/peer_go"
 # The client has guards of its own; this one is for a client that hangs.
 KILL_AFTER_S = 60
 
@@ -28,6 +29,13 @@ def install_peer(directory=DEFAULT_PEER):
         raise LabError(f"the peer cannot be installed: {(done.stderr or done.stdout).strip()}")
 
 
+def build_go_peer():
+    """The same holds for kcp-go's."""
+    done = subprocess.run([str(HERE / "build_peer_go.sh"), str(GO_PEER)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"kcp-go's peer cannot be built: {(done.stderr or done.stdout).strip()}")
+
+
 def targets(port, *, v4=True, v6=True):
     found = [f"{SERVER_V4}:{port}"] if v4 else []
     return found + ([f"[{SERVER_V6}]:{port}"] if v6 else [])
@@ -35,7 +43,8 @@ def targets(port, *, v4=True, v6=True):
 
 def client_command(targets_, peer=DEFAULT_PEER, **options):
     """The client's command line; options are its own, with _ for -."""
-    command = ["node", str(HERE / "kcp_client.js"), "--peer", str(peer)]
+    # kcp-go's client has the same options, and tells the same.
+    command = [str(peer)] if peer == GO_PEER else ["node", str(HERE / "kcp_client.js"), "--peer", str(peer)]
     for target in targets_:
         command += ["--target", target]
     for name, value in options.items():

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """run.py - the interop suite: the original ikcp (tests/interop/kcp_client.js)
-against penstock on the kernel's software ports, in namespaces of its own.
+and kcp-go (tests/interop/peer_go) against penstock on the kernel's software
+ports, in namespaces of its own.
 
 Each row of CASES starts a penstock, drives it with the real client, compares
 every byte, and checks in the telemetry that no session was lost and that every
@@ -18,9 +19,10 @@ import time
 from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
 from nat import OUTSIDE, Copier, Home
-from peer import DEFAULT_PEER, install_peer, run_client, targets
+from peer import DEFAULT_PEER, GO_PEER, build_go_peer, install_peer, run_client, targets
 from rehearsal import Rehearsal
 from server import DEFAULT_BINARY, KEEP_DIR, Server, free_hugepages_mb, listener
+from takeover import show_takeover
 
 PORT = 4000
 MOVED_SIZES = "1,500,3000,9000"
@@ -48,6 +50,31 @@ class Case:
     poll: str = "busy"
     sessions: int = 40
     messages: int = 12
+    peer: str = "ikcp"               # or kcp-go
+    run: object = None               # a function in place of run_case
+    long: bool = False               # with --long only
+
+
+# A link that loses, doubles, delays and overtakes.
+BAD_LINK = {"loss": 0.05, "reorder": 0.25, "duplicate": 0.05, "delay_ms": 5, "jitter_ms": 5, "seed": 11}
+SATELLITE = {"loss": 0.01, "delay_ms": 300, "jitter_ms": 10, "seed": 12}
+WORST_LINK = {"loss": 0.30, "reorder": 0.25, "duplicate": 0.10, "delay_ms": 25, "jitter_ms": 20, "seed": 13}
+
+
+def peer_cases():
+    """Both peers, both modes, over a clean and over a bad link; more of it with --long."""
+    cases = [Case(f"kcp-go-{mode}", peer="kcp-go", mode=mode, sessions=20) for mode in ("message", "stream")]
+    for peer in ("ikcp", "kcp-go"):
+        for mode in ("message", "stream"):
+            cases.append(Case(f"{peer}-bad-link-{mode}", peer=peer, mode=mode, impair=BAD_LINK, sessions=20,
+                              messages=10))
+            for nodelay in (0, 1):
+                cases += [Case(f"{peer}-{name}-{mode}-nodelay{nodelay}", peer=peer, mode=mode, nodelay=nodelay,
+                               impair=link, sessions=20, messages=10, long=True)
+                          for name, link in (("satellite", SATELLITE), ("worst-link", WORST_LINK))]
+                cases.append(Case(f"{peer}-two-workers-{mode}-nodelay{nodelay}", peer=peer, mode=mode, nodelay=nodelay,
+                                  impair=BAD_LINK, workers=2, sessions=200, messages=40, long=True))
+    return cases
 
 
 def basic_cases():
@@ -87,6 +114,8 @@ CASES = basic_cases() + [
     # Bursts of losses, holds and a cut, switched on and off under way by the admin socket; [port.impair] is there, without faults.
     Case("rehearsal", impair={"seed": 3}, disturb="rehearsal", v6=False, sessions=20, messages=700),
     Case("rehearsal-two-workers", impair={"seed": 4}, disturb="rehearsal", workers=2, sessions=80, messages=300),
+    *peer_cases(),
+    Case("kcp-go-takeover", run=show_takeover),
     Case("partial-checksums-verify", partial_checksums=True, served=False, sessions=4, messages=2),
     Case("partial-checksums-trust_local", partial_checksums=True, rx_checksum="trust_local"),
 ]
@@ -99,6 +128,8 @@ def require(condition, sentence):
 
 def run_case(case, binary, hugepages):
     """Runs one case; gives back what to show behind `ok NAME`."""
+    if case.run:
+        return case.run(binary, hugepages)
     with Lab() as lab:
         if case.kind == "tap":
             lab.add_tap()
@@ -119,6 +150,7 @@ def run_case(case, binary, hugepages):
         disturber = disturber_of(lab, server, case.disturb)
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
+            peer=GO_PEER if case.peer == "kcp-go" else DEFAULT_PEER,
             log_name=case.name, sessions=case.sessions, messages=case.messages,
             sizes=MOVED_SIZES if case.roams else SIZES, namespace=mover.home.namespace if mover else None,
             mode=case.mode, nodelay=case.nodelay, run_ms=180000,
@@ -355,6 +387,7 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="SUBSTR", default="",
                         help="run the cases whose name contains this")
+    parser.add_argument("--long", action="store_true", help="worse links and more sessions, too: minutes")
     parser.add_argument("--list", action="store_true", help="show the names of the cases")
     parser.add_argument("--binary", default=DEFAULT_BINARY, help="the penstock to test")
     parser.add_argument("--no-huge", action="store_true",
@@ -364,7 +397,7 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
-    cases = [case for case in CASES if arguments.only in case.name]
+    cases = [case for case in CASES if arguments.only in case.name and (arguments.long or not case.long)]
     if arguments.list:
         print("\n".join(case.name for case in cases))
         return 0
@@ -375,6 +408,7 @@ def main():
     passed = failed = 0
     try:
         install_peer(DEFAULT_PEER)
+        build_go_peer()
         hugepages = not arguments.no_huge and free_hugepages_mb() >= HUGEPAGES_MB_NEEDED
         for case in cases:
             started = time.monotonic()
