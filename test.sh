@@ -9,7 +9,7 @@
 #                  planted fault: hours
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
-#                  tidy unit unit-asan sim sim-asan dpdk threads speed
+#                  tidy unit unit-asan sim sim-asan diff dpdk threads speed
 #                  badinput scripts syscalls service load interop telemetry
 #                  top qemu main planted
 #
@@ -20,7 +20,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
+parts=(tidy unit unit-asan sim sim-asan diff dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -196,6 +196,14 @@ part_sim-asan() {
     one_case sim-asan 14400 build-asan/tests/sim/penstock-sim --seed 100001 \
         --seeds "$([[ $long == yes ]] && echo 2000 || echo 40)" --jobs 2
 }
+part_diff() {
+    # The oracle first: without it there is nothing to compare with.
+    one_case diff 900 tests/diff/build_ikcp.sh
+    build_release || return 1
+    local more=()
+    [[ $long == no ]] || more=(--long)
+    step diff 14400 build/tests/diff/penstock-diff "${more[@]}"
+}
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }
 part_speed() { build_release && step speed 600 python3 tests/speed/run.py; }
@@ -239,6 +247,7 @@ part_qemu() {
 part_main() { one_case main 1200 ./run.sh; }
 part_planted() {
     local choice=(--all)
+    one_case planted 900 tests/diff/build_ikcp.sh
     # The turn moves on with every commit, so that all faults come round.
     [[ $planted == all ]] || choice=(--some "$planted" --turn "$(git rev-list --count HEAD)")
     step planted 14400 python3 tests/planted/run.py "${choice[@]}"

@@ -25,6 +25,8 @@ BUILD = TREE / "build"
 OPTIONS = ["--buildtype=release", "-Ddpdk=false"]
 BUILD_SECONDS, TEST_SECONDS = 1800, 300
 SIM_SEEDS = 60
+# What test.sh made of the fetched ikcp.c, and how long it is compared.
+DIFF = ["--ikcp", str(ROOT / "build/diff/libikcp.so"), "--steps", "200000", "--schedules", "64", "--conversations", "20"]
 # Parts that are run as they stand.
 SCRIPTS = {"scripts": ["python3", "tests/scripts/run.py"]}
 
@@ -66,7 +68,7 @@ def targets_of(part):
         return []
     listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "targets", "all"], check=True, capture_output=True,
                             text=True).stdout
-    places = {"sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test"}
+    places = {"diff": r"tests/diff/penstock-diff", "sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test"}
     pattern = places.get(part) or rf"tests/unit/{part.partition(':')[2]}/[\w/]*_test"
     return re.findall(rf"^({pattern}): ", listed, re.M)
 
@@ -91,7 +93,7 @@ class Suite:
         targets = targets_of(part)
         if not targets:
             sys.exit(f"planted: there is no part {part} in the suite")
-        arguments = ["--seed", "1", "--seeds", str(SIM_SEEDS), "--jobs", "2"] if part == "sim" else []
+        arguments = {"sim": ["--seed", "1", "--seeds", str(SIM_SEEDS), "--jobs", "2"], "diff": DIFF}.get(part, [])
         # A test that runs out of its time has noticed as well: the fault made an endless loop.
         return all(tool([str(BUILD / target), *arguments], TEST_SECONDS, LOG) == 0 for target in targets)
 

@@ -41,7 +41,6 @@ def _rule(name, listed, row, ways):
 
 
 
-
 def planted(tree):
     """Every planted fault can be put in, so that it goes on showing something when the code moves."""
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "planted"))
@@ -66,4 +65,17 @@ def planted(tree):
     return found
 
 
-RULES = [_rule(*entry) for entry in LISTS] + [planted]
+def divergences(tree):
+    """The ledger of divergences from ikcp has the rows that penstock-diff counts, and no others."""
+    listed, page = "tests/diff/divergence.def", "docs/divergences.md"
+    rows = re.compile(r"^DIVERGENCE\((\w+)", re.M), re.compile(r"^\| (\w+) \|", re.M)
+    counted, told = ({m.group(1): line_of(tree.text(path), m.start()) for m in row.finditer(tree.text(path))}
+                     for path, row in zip((listed, page), rows))
+    told.pop("name", None)
+    return [Violation(listed, line, "divergences", f"{page} does not tell of {name}")
+            for name, line in counted.items() if name not in told] + \
+           [Violation(page, line, "divergences", f"{listed} does not list {name}")
+            for name, line in told.items() if name not in counted]
+
+
+RULES = [_rule(*entry) for entry in LISTS] + [planted, divergences]

@@ -66,6 +66,8 @@ PLANTED = (
     ("kcp_refusals", "lib/proto/kcp/refusal.def", "{old}\nREFUSAL(planted_refusal, kcp_closed)\n", "an untested refusal"),
     ("kcp_rules", "tests/vectors/rules_4A.txt", "{old}\nplanted-rule\n", "an untested rule"),
     ("planted", "lib/base/ring.hpp", HEADER.format(""), "a fault whose code is gone"),
+    ("divergences", "tests/diff/divergence.def", '{old}\nDIVERGENCE(planted_row, "planted")\n', "a divergence without reason"),
+    ("divergences", "docs/divergences.md", "{old}\n| planted_row | - | - | - | - |\n", "a divergence of nobody"),
     ("messages", "docs/troubleshooting.md", "{old}\n| message | |\n|---|---|\n| `planted words of nobody` | |\n", "a message of nobody"),
     ("messages", "lib/nic/planted.cpp", SOURCE.format('auto f() { return std::unexpected("a planted refusal"); }'),
      "a refusal that is not in the page"),
