@@ -153,8 +153,9 @@ def run_case(case, binary, hugepages):
             peer=GO_PEER if case.peer == "kcp-go" else DEFAULT_PEER,
             log_name=case.name, sessions=case.sessions, messages=case.messages,
             sizes=MOVED_SIZES if case.roams else SIZES, namespace=mover.home.namespace if mover else None,
-            mode=case.mode, nodelay=case.nodelay, run_ms=180000,
-            stall_ms=90000 if case.served else 3000)
+            mode=case.mode, nodelay=case.nodelay, run_ms=600000 if case.long else 180000,
+            # Timeouts that double may wait for long behind some losses in a row.
+            stall_ms=120000 if case.long else 90000 if case.served else 3000)
         server.check_alive()
         if disturber:
             disturber.check()
