@@ -5,11 +5,11 @@
 #
 # Usage: ./test.sh [--long] [--planted [N]] [--only PART]... [--help]
 #
-#   --long         more simulated worlds, up to 10,000,000 sessions, and every
-#                  planted fault: hours
+#   --long         more simulated worlds, up to 10,000,000 sessions, an hour
+#                  for each fuzz harness, and every planted fault: hours
 #   --planted [N]  all planted faults, or N of them, instead of five in turn
 #   --only PART    this part; may be repeated. Parts, in this order:
-#                  tidy unit unit-asan sim sim-asan diff dpdk threads speed
+#                  tidy unit unit-asan sim sim-asan diff fuzz dpdk threads speed
 #                  badinput scripts syscalls service load interop telemetry
 #                  top qemu main planted
 #
@@ -20,7 +20,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan diff dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
+parts=(tidy unit unit-asan sim sim-asan diff fuzz dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
 logs=build/test-logs
 only=()
 long=no
@@ -69,7 +69,7 @@ install_packages() {
         libcli11-dev libtomlplusplus-dev libseccomp-dev nlohmann-json3-dev libncurses-dev pkg-config ethtool iproute2
         strace ccache clang-format-14 shellcheck git valgrind tmux systemd udev mandoc man-db qemu-system-x86 seabios busybox-static
         cpio kmod pciutils driverctl procps openssh-client dropbear-bin nftables conntrack golang-go
-        golang-github-xtaci-kcp-dev)
+        golang-github-xtaci-kcp-dev clang-19 libclang-rt-19-dev llvm-19)
     local missing=() package
     command -v python3 >/dev/null || wanted+=(python3)
     # A node from elsewhere is as good as Debian's, and must not be replaced.
@@ -167,6 +167,11 @@ build_tsan() {
     build build-tsan '-Ddpdk=false -Db_sanitize=thread -Db_lundef=false --buildtype=debugoptimized -Doptimization=1' thread-tests
 }
 
+build_fuzz() {
+    CC='ccache clang-19' CXX='ccache clang++-19' build build-fuzz \
+        '-Ddpdk=false -Dfuzzing=true -Db_sanitize=address,undefined -Db_lundef=false --buildtype=debugoptimized -Doptimization=1' fuzz
+}
+
 # Catch2 programs below a folder of a build, each a step. There must be one.
 catch_programs() {
     local part=$1 dir=$2 program
@@ -203,6 +208,11 @@ part_diff() {
     local more=()
     [[ $long == no ]] || more=(--long)
     step diff 14400 build/tests/diff/penstock-diff "${more[@]}"
+}
+part_fuzz() {
+    build_fuzz || return 1
+    # Replay of every corpus, then a search by each harness, two at a time.
+    step fuzz 21600 python3 tests/fuzz/run.py --seconds "$([[ $long == yes ]] && echo 3600 || echo 20)"
 }
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
 part_threads() { build_tsan && catch_programs threads build-tsan/tests/threads; }

@@ -63,8 +63,10 @@ def visible(path):
         return SERVICE_ROOMS, SERVICE_HEADERS
     if path.startswith("tests/unit/") and parts[2] in ROOMS:
         return SEES[parts[2]] | {parts[2]}, set()
-    if path.startswith(("tests/sim/", "tests/threads/", "tests/fuzz/")):
+    if path.startswith(("tests/sim/", "tests/threads/")):
         return CORE | {"engine", "impair"}, set()
+    if path.startswith("tests/fuzz/"):
+        return CORE | {"engine", "control"}, set()
     return ROOMS, set()
 
 
