@@ -190,16 +190,20 @@ part_unit-asan() { build_asan && catch_programs unit-asan build-asan/tests/unit;
 part_sim() {
     build_release || return 1
     catch_programs sim build/tests/sim
+    catch_programs sim build/tests/packets
+    step sim 600 build/tests/packets/penstock-packets tests/packets
     # All worlds together are one case, whatever their number.
     one_case sim 14400 build/tests/sim/penstock-sim --seed 1 --seeds "$([[ $long == yes ]] && echo 20000 || echo 500)" \
-        --jobs 2 --require-coverage
+        --jobs 2 --require-coverage --shrink
 }
 part_sim-asan() {
     build_asan || return 1
     catch_programs sim-asan build-asan/tests/sim
+    catch_programs sim-asan build-asan/tests/packets
+    step sim-asan 600 build-asan/tests/packets/penstock-packets tests/packets
     # Other worlds than those of the release build.
     one_case sim-asan 14400 build-asan/tests/sim/penstock-sim --seed 100001 \
-        --seeds "$([[ $long == yes ]] && echo 2000 || echo 40)" --jobs 2
+        --seeds "$([[ $long == yes ]] && echo 2000 || echo 40)" --jobs 2 --shrink
 }
 part_diff() {
     # The oracle first: without it there is nothing to compare with.

@@ -7,7 +7,8 @@ Faults stand in tests/planted/*.toml as [[fault]] tables:
   find       the code as it is; must be there exactly once, white space aside, so formatting does not matter
   replace    the code as it would be with the mistake
   why        what would happen to an operator or a peer
-  caught_by  parts of the suite that notice it, tried in this order: "unit:ROOM", "sim", "sim:unit", "diff", "scripts"
+  caught_by  parts of the suite that notice it, tried in this order: "unit:ROOM", "sim", "sim:unit", "diff",
+             "packets", "reflection", "scripts"
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ import re
 import tomllib
 
 FIELDS = {"name", "file", "find", "replace", "why", "caught_by"}
-PARTS = re.compile(r"unit:\w+|sim|sim:unit|diff|scripts")
+PARTS = re.compile(r"unit:\w+|sim|sim:unit|diff|packets|reflection|scripts")
 
 
 class FaultError(Exception):

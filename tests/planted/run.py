@@ -68,7 +68,8 @@ def targets_of(part):
         return []
     listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "targets", "all"], check=True, capture_output=True,
                             text=True).stdout
-    places = {"diff": r"tests/diff/penstock-diff", "sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test"}
+    places = {"diff": r"tests/diff/penstock-diff", "sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test",
+              "packets": r"tests/packets/penstock-packets", "reflection": r"tests/packets/reflection_test"}
     pattern = places.get(part) or rf"tests/unit/{part.partition(':')[2]}/[\w/]*_test"
     return re.findall(rf"^({pattern}): ", listed, re.M)
 
@@ -93,9 +94,10 @@ class Suite:
         targets = targets_of(part)
         if not targets:
             sys.exit(f"planted: there is no part {part} in the suite")
-        arguments = {"sim": ["--seed", "1", "--seeds", str(SIM_SEEDS), "--jobs", "2"], "diff": DIFF}.get(part, [])
+        arguments = {"sim": ["--seed", "1", "--seeds", str(SIM_SEEDS), "--jobs", "2"], "diff": DIFF,
+                     "packets": ["tests/packets"]}
         # A test that runs out of its time has noticed as well: the fault made an endless loop.
-        return all(tool([str(BUILD / target), *arguments], TEST_SECONDS, LOG) == 0 for target in targets)
+        return all(tool([str(BUILD / target), *arguments.get(part, [])], TEST_SECONDS, LOG) == 0 for target in targets)
 
 
 def is_caught(suite, fault):

@@ -83,6 +83,8 @@ struct Episode {
   Instant end{};
 };
 
+inline constexpr std::uint64_t datagrams_min = 1000;
+
 struct Plan {
   std::uint64_t seed = 0;
   bool gentle = false;  // every conversation has to complete
@@ -93,14 +95,13 @@ struct Plan {
   net::TagStack tags;
   std::vector<HostPlan> hosts;
   std::vector<Conversation> conversations;
-  std::vector<Episode> episodes;  // by their beginning
-  std::uint32_t strangers = 0;    // frames that strangers send
-  bool flood = false;             // one burst to a stalled worker's neighbour
+  std::vector<Episode> episodes;            // by their beginning
+  std::uint32_t strangers = 0;              // frames that strangers send
+  bool flood = false;                       // one burst to a stalled worker's neighbour
+  std::uint64_t datagrams = datagrams_min;  // the world goes on until so many were sent
 
   bool has(Fault kind) const;
 };
-
-inline constexpr std::uint64_t datagrams_min = 1000;  // a world goes on until so many were sent
 
 Plan draw_plan(std::uint64_t seed);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/broken.hpp"
+#include "sim/shrink.hpp"
 #include "sim/simulation.hpp"
 
 namespace penstock::sim {
@@ -37,6 +38,15 @@ void on_abort(int) {
   _exit(1);
 }
 
+// The lines that help with a world that broke.
+void tell_replay(const Task& task, std::uint64_t seed) {
+  fmt::print(stderr, "sim: replay: penstock-sim --seed {}{}\n", seed, task.overrides.options());
+  if (!task.shrink) return;
+  const Shrunk shrunk = shrink(apply(draw_plan(seed), task.overrides), verdict_of_child);
+  fmt::print(stderr, "sim: smallest of {} worlds: penstock-sim --seed {}{}\nsim: it breaks: {}\n", shrunk.worlds, seed,
+             shrunk.overrides.options(), shrunk.sentence);
+}
+
 bool run_share(const Task& task, std::uint64_t first, std::uint64_t step, Coverage& total) {
   std::signal(SIGABRT, on_abort);
   for (std::uint64_t i = first; i < task.seeds; i += step) {
@@ -44,10 +54,11 @@ bool run_share(const Task& task, std::uint64_t first, std::uint64_t step, Covera
     seed_in_work_low = static_cast<std::sig_atomic_t>(seed);
     seed_in_work_high = static_cast<std::sig_atomic_t>(seed >> 32);
     try {
-      Simulation world(draw_plan(seed), task.trace);
+      Simulation world(apply(draw_plan(seed), task.overrides), task.trace);
       total.add(world.run());
     } catch (const Broken& broken) {
       fmt::print(stderr, "sim: seed {} broke: {}\n", seed, broken.what());
+      tell_replay(task, seed);
       return false;
     }
   }

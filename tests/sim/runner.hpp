@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sim/coverage.hpp"
+#include "sim/overrides.hpp"
 
 namespace penstock::sim {
 
@@ -12,10 +13,12 @@ struct Task {
   std::uint64_t seeds = 1;  // how many
   std::uint64_t jobs = 1;   // processes
   bool trace = false;       // print everything that happens
+  bool shrink = false;      // make the world that breaks small
+  Overrides overrides;      // what is taken away from each world
 };
 
-// Lives through the worlds and adds up what occurred. Prints one line naming the seed of the first world that broke, and
-// answers false. An assertion that fails inside a world prints such a line too, and ends the process.
+// Lives through the worlds and adds up what occurred. Prints one line naming the seed of the first world that broke and one
+// that replays it, and answers false. An assertion that fails inside a world prints such a line too, and ends the process.
 bool run_worlds(const Task& task, Coverage& total);
 
 }  // namespace penstock::sim

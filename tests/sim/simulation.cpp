@@ -121,7 +121,7 @@ void Simulation::play_episodes() {
 // What ends conversations for good waits until the world has seen enough.
 bool Simulation::must_wait(const Episode& e) const {
   const bool ends = e.kind == Fault::vanish || e.kind == Fault::drain || e.kind == Fault::stop;
-  return ends && coverage_.datagrams < datagrams_min;
+  return ends && coverage_.datagrams < plan_.datagrams;
 }
 
 void Simulation::begin(const Episode& e) {
@@ -197,7 +197,7 @@ void Simulation::heal() {
 
 // Begins all conversations once more under new numbers when too few datagrams were sent.
 bool Simulation::refill() {
-  if (coverage_.datagrams >= datagrams_min) return false;
+  if (coverage_.datagrams >= plan_.datagrams) return false;
   require(refills_ < refills_max, "a world never came to enough datagrams");
   ++refills_;
   plan_.give_up = later(plan_.give_up, now_ + patience);
