@@ -46,7 +46,7 @@ struct alignas(cache_line_bytes) Session {
   net::Path path;                // where datagrams go; a proven new path replaces it (roaming)
   std::uint32_t conv = 0;        // conversation id on the wire, whatever the key mode; of a free place: SessionTable's
   std::uint32_t generation = 1;  // of this place, 1 … 2^24 − 1; counted by SessionTable only
-  std::uint32_t credit_bytes = 0;  // bytes in − bytes out while unproven; stops at 2^32 − 1. Later for may_ask_path()
+  std::uint32_t credit_bytes = 0;  // bytes in since the last datagram out, while unproven; then for may_ask_path()
   std::uint16_t listener = 0;      // index into the ListenerTable
   SessionState state = SessionState::free;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;  // as the listener had it when the session opened
@@ -88,17 +88,17 @@ struct alignas(cache_line_bytes) Session {
     return false;
   }
 
-  // A datagram of `bytes` came in: as many bytes may go out to an address that has not proven itself.
+  // A datagram of `bytes` came in: one of as many bytes at the most may go out to an address that has not proven itself.
   void add_credit(std::uint32_t bytes) {
     const std::uint32_t room = std::numeric_limits<std::uint32_t>::max() - credit_bytes;
     credit_bytes += bytes < room ? bytes : room;
   }
-  // Pays for a datagram of `bytes` that goes out; false, and nothing changed, when it may not. A proven session pays
-  // nothing.
+  // Pays for a datagram of `bytes` that goes out; false, and nothing changed, when it may not. It takes all that there is: a
+  // second datagram would bring headers of its own, so that more bytes left the wire than came. A proven session pays nothing.
   bool spend_credit(std::uint32_t bytes) {
     if (state != SessionState::unproven) return true;
     if (bytes > credit_bytes) return false;
-    credit_bytes -= bytes;
+    credit_bytes = 0;
     return true;
   }
 };
