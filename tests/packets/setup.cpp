@@ -72,6 +72,10 @@ constexpr Setting<Impairment> impair_settings[] = {
     {"loss_ppm", [](Impairment& i, Value v) { i.loss_ppm = v; }},
     {"queue", [](Impairment& i, Value v) { i.queue_frames = v; }},
     {"delay_ms", [](Impairment& i, Value v) { i.delay = Duration::ms(v); }},
+    {"burst_begin_ppm", [](Impairment& i, Value v) { i.burst_begin_ppm = v; }},
+    {"burst_end_ppm", [](Impairment& i, Value v) { i.burst_end_ppm = v; }},
+    {"blackhole_bytes", [](Impairment& i, Value v) { i.blackhole_bytes = v; }},
+    {"partition", [](Impairment& i, Value v) { i.partition = static_cast<impair::Ways>(v & 3); }},
 };
 
 }  // namespace
