@@ -16,6 +16,8 @@ constexpr std::uint32_t refills_max = 60;
 // Virtual time may stand still for so many steps, while several things happen in one microsecond.
 // The same as draw_plan() gives, counted from the last time that conversations began.
 constexpr Duration patience = Duration::seconds(120);
+// A peer that stores nothing more and does not shut its window is given up by dead_link, after timeouts that double.
+constexpr Duration patience_with_deaf = Duration::seconds(3600);
 constexpr std::uint32_t steps_per_instant_max = 10'000;
 constexpr Duration flood_lasts = Duration::ms(180);
 constexpr std::uint32_t flood_step_frames = 24;
@@ -219,8 +221,10 @@ void Simulation::live_until_closed() {
     last = now_;
     require(standing < steps_per_instant_max, "virtual time stands still");
     if (now_ <= plan_.give_up) continue;
-    const auto open = std::ranges::find_if(book_.records(), [](const Record& r) { return !r.closed; });
-    if (open == book_.records().end()) return;
+    const bool also_deaf = now_ > plan_.give_up + patience_with_deaf;
+    const auto open = std::ranges::find_if(
+        book_.records(), [&](const Record& r) { return !r.closed && (also_deaf || !r.plan.never_reads); });
+    if (open == book_.records().end()) continue;
     throw Broken(fmt::format(
         "conversation {:x} of host {} toward host {} had not closed long after the heal (opened {}, "
         "{} of {} B echoed)",
