@@ -61,6 +61,8 @@ class Probe {
   // A sign of life is wanted: one ping is owed. Not while asking(), whose questions serve as well.
   void owe_life_ping() { life_owed_ = true; }
   bool life_ping_owed() const { return life_owed_; }
+  // One was sent, and no ACK has answered it yet.
+  bool life_ping_out() const { return life_out_; }
   // Makes its header. The ts counts from `secret` on by our clock in µs, so that no two pings share one.
   Header make_life_ping(Header common, Seq32 send_una, Stamp32 secret, Instant now);
   // How long ago the ping was sent that an ACK answers: once for each ping, nothing when it answers none.

@@ -170,6 +170,7 @@ class Session {
   void owe_ack(bool added, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);
+  [[gnu::cold]] bool take_life_answer(const Header& header, Instant now);
   void put_off_acks(Instant now);
   bool acks_due() const;
   bool acks_waited_enough() const;

@@ -73,7 +73,8 @@ Refusal Session::take_other(Segment& datagram, Instant now) {
 }
 
 // Looks at every segment before any is applied, so that a bad one leaves nothing behind (ikcp applies those before it).
-inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
+// Each of its two callers has it inline: one is the path of all datagrams.
+[[gnu::always_inline]] inline Refusal Session::validate(std::span<const std::uint8_t> bytes) const {
   if (bytes.size() < header_bytes) return Refusal::too_short;
   std::uint8_t behind = 0;  // frg of the fresh PUSH before, when `sn` is the one behind it
   Seq32 sn;
@@ -223,13 +224,18 @@ inline Segment Session::payload_of(const Header& header, Segment& datagram, cons
   return payload;
 }
 
+// True when an ACK answers our ping to a silent peer.
+bool Session::take_life_answer(const Header& header, Instant now) {
+  const auto rtt_us = probe_.life_answered_us(header.sn, header.stamp, sender_.una(), ping_stamp(), now);
+  if (!rtt_us) return false;
+  rtt_.sample(*rtt_us, env_->options);
+  env_->counters.rtt_us.record(*rtt_us);
+  return true;
+}
+
 inline void Session::on_ack(AckRound& round, const Header& header, const Moment& moment) {
   if (Probe::answers_ping(header.sn, header.stamp, sender_.una(), ping_stamp())) return prove();
-  if (const auto rtt_us = probe_.life_answered_us(header.sn, header.stamp, sender_.una(), ping_stamp(), moment.now)) {
-    rtt_.sample(*rtt_us, env_->options);
-    env_->counters.rtt_us.record(*rtt_us);
-    return;
-  }
+  if (probe_.life_ping_out() && take_life_answer(header, moment.now)) return;
   sender_.on_ack(round, header.sn, header.stamp, moment, rtt_, *env_);
   if (round.acked.proven && !proven_) prove();
 }
