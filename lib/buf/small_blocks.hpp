@@ -28,6 +28,12 @@ class SmallBlocks {
     Block* block = length <= class_bytes[2] ? pool_for(length).allocate() : nullptr;
     return block != nullptr ? Segment::adopt(block, 0, length) : allocate_larger(length);
   }
+  // More than half of the class that `length` bytes would come from is free: who may do without asks this first.
+  bool has_plenty_for(std::size_t length) const {
+    if (length > class_bytes[2]) return false;
+    const ArenaPool& pool = *pools_[length <= class_bytes[0] ? 0 : length <= class_bytes[1] ? 1 : 2];
+    return pool.available() > pool.capacity() / 2;
+  }
   // A copy of `bytes`, under the same conditions.
   Segment copy(std::span<const std::uint8_t> bytes);
   // The same bytes in a block no more than needed: copied where that frees a block at least twice as large as the class,
