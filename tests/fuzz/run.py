@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the fuzz harnesses: replays each corpus, then searches for so many seconds, two harnesses at a time.
 
-  run.py [--seconds N] [--jobs N] [--only NAME]...   replay and search; `--seconds 0` only replays
+  run.py [--seconds N] [--seed N] [--jobs N] [--only NAME]...   replay and search; `--seconds 0` only replays
   run.py --only NAME --hex HEX                       one input, as a crash prints it
   run.py --merge NAME FOLDER...                      the corpus anew: the smallest inputs, of it and of the folders,
                                                      that reach all that they reach together
@@ -56,8 +56,8 @@ def environment():
 class Search:
     """One harness at work in folders of its own."""
 
-    def __init__(self, build, name, binary=None):
-        self.name = name
+    def __init__(self, build, name, binary=None, seed=0):
+        self.name, self.seed = name, seed
         self.binary = build / "tests" / "fuzz" / (binary or f"fuzz_{name}")
         self.place = build / "fuzz" / (binary or name)
         shutil.rmtree(self.place, ignore_errors=True)
@@ -82,7 +82,7 @@ class Search:
         # New inputs go into the first folder, and the committed ones stay as they are.
         found = self.place / "found"
         found.mkdir()
-        return self.run(f"-max_total_time={seconds}", f"-max_len={longest}", "-len_control=20",
+        return self.run(f"-max_total_time={seconds}", f"-seed={self.seed}", f"-max_len={longest}", "-len_control=20",
                         f"-dict={HERE}/dict/{dictionary}.dict", str(found), str(self.inputs), limit=seconds + 300,
                         hang=hang)
 
@@ -109,9 +109,9 @@ def tell_crash(search, output):
         print(f"  again by: tests/fuzz/run.py --only {search.name} --hex {search.crash()}", flush=True)
 
 
-def one(build, name, seconds):
+def one(build, name, seconds, seed):
     """Replays and searches; true when nothing broke."""
-    search = Search(build, name)
+    search = Search(build, name, seed=seed)
     started = time.monotonic()
     status, output = search.replay()
     executions = len(corpus(name))
@@ -130,9 +130,9 @@ def one(build, name, seconds):
     return True
 
 
-def finds(build, fault):
+def finds(build, fault, seed):
     """A search of a harness with a fault in it; true when it found the fault."""
-    search = Search(build, PLANTED[fault], f"planted_{fault}")
+    search = Search(build, PLANTED[fault], f"planted_{fault}", seed)
     started = time.monotonic()
     # A fault may make an endless loop as well.
     status, _ = search.search(PLANTED_SECONDS, hang=5)
@@ -174,6 +174,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-fuzz", help="the build with -Dfuzzing=true")
     parser.add_argument("--seconds", type=int, default=20, help="to search with each harness; 0: replay only")
+    parser.add_argument("--seed", type=int, default=0, help="of the chance that a search has; 0 draws one")
     parser.add_argument("--jobs", type=int, default=2, help="harnesses at a time")
     parser.add_argument("--only", action="append", choices=HARNESSES, help="this harness; may be repeated")
     parser.add_argument("--hex", help="with --only: this one input")
@@ -186,9 +187,9 @@ def main():
     if options.hex:
         return one_input(build, names[0], options.hex)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        cases = [pool.submit(one, build, name, options.seconds) for name in names]
+        cases = [pool.submit(one, build, name, options.seconds, options.seed) for name in names]
         if not options.only:
-            cases += [pool.submit(finds, build, fault) for fault in PLANTED]
+            cases += [pool.submit(finds, build, fault, options.seed) for fault in PLANTED]
         passed = sum(case.result() for case in cases)
     print(f"{passed} passed, {len(cases) - passed} failed")
     return 0 if passed == len(cases) else 1
