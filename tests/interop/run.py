@@ -106,8 +106,8 @@ CASES = basic_cases() + [
     # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
     Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=1000),
     # Not a byte may be lost, and somebody copies all that the clients send.
-    Case("roaming-conv", v6=False, roams="conv", sessions=10, messages=1200),
-    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10, messages=1200),
+    Case("roaming-conv", v6=False, roams="conv", sessions=10, messages=5000),
+    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10, messages=5000),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
@@ -193,10 +193,10 @@ class Mover:
             # The first segments are past: a copy of one would begin a session with the same number, and so keep both where they are.
             self._wait(lambda: self._count("sessions") - self._count("sessions_unproven") == self.case.sessions,
                        "the clients did not connect")
-            time.sleep(1)
+            time.sleep(0.3)
             self.copier.start()
             for move in range(1, len(OUTSIDE)):
-                time.sleep(0.5)
+                time.sleep(0.2)
                 self.home.rebind()
                 self._wait(lambda want=move * self.case.sessions: self._count("sessions_roamed") >= want,
                            f"after move {move} not every session followed its client")
