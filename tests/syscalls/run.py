@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "interop"), str(HERE.parent / "load")]
 
 from lab import Interrupted, Lab, LabError, raise_on_signals  # noqa: E402
-from pair import Pair, PairError  # noqa: E402
+from pair import DriverCrash, Pair, PairError  # noqa: E402
 from server import Server, cpus, listener  # noqa: E402
 from telemetry import RUNTIME_DIR, remove_runtime_dir  # noqa: E402
 
@@ -34,6 +34,8 @@ STATUS_REFUSED = 2
 STATUS_BROKEN = 3
 RUN_S_MAX = 180
 TRACED_S_MAX = 300
+# The driver of memif may crash the server when its peer leaves; what was traced then shows nothing.
+TRIES = 3
 SESSIONS = 1000
 REQUESTS = 1_000_000
 # Each sendto takes strace some 100 us.
@@ -175,6 +177,9 @@ def serve_traced(build, link, requests, workers, **pair_options):
         require(run.status == 0 and run.report and run.report["requests"] >= requests,
                 f"the load ended with status {run.status}:\n{run.tail()}\n{pair.server_tail()}")
         status = pair.stop()
+        # The load had all its answers and has left. The kernel logs no fault of a traced process, so its place is not known.
+        if link == "memif" and status == -signal.SIGSEGV:
+            raise DriverCrash
         require(status == 0, f"penstock ended with status {status}:\n{pair.server_tail()}")
     tracer.path.unlink()
     return tracer, run.report
@@ -182,7 +187,13 @@ def serve_traced(build, link, requests, workers, **pair_options):
 
 def no_call(build, link, requests, strict):
     workers = {"server": {"strict_bypass": strict}, "client": {"strict_bypass": True}}
-    tracer, report = serve_traced(build, link, requests, workers)
+    for left in reversed(range(TRIES)):
+        try:
+            tracer, report = serve_traced(build, link, requests, workers)
+            break
+        except DriverCrash:
+            require(left > 0, "memif's driver crashed the server each time that the load had left")
+            print(f"again {link}: the server's driver crashed when the load had left", flush=True)
     require(not tracer.calls, f"strace saw {dict(tracer.calls)}")
     return f"{report['requests']} requests, {report['requests_per_s']:.0f}/s, no call of {len(tracer.tids)} worker"
 
