@@ -198,7 +198,8 @@ void Player::connect(Words words) {
   std::vector<Word> line = {{"kcp", "", {}}, {"push", "", {}}, {"", "", Bytes{'x'}}};
   line.insert(line.end(), words.begin(), words.end());
   const FrameSpec spec(line, variables_);
-  const auto view = sim::peek(spec.make());
+  const Bytes frame = spec.make();
+  const auto view = sim::peek(frame);
   if (!view) throw ScriptError("'connect' takes conv=, from= and to= only");
   const net::Endpoint client = view->source;
   const std::uint32_t conv = sim::peek_kcp(view->payload)->conv;
