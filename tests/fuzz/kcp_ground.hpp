@@ -28,6 +28,8 @@ struct KcpGround {
   static constexpr std::size_t memory_bytes = 1u << 18;
   static constexpr SmallBlocks::Counts counts = {{256, 128, 128}};
   static constexpr std::uint32_t chunk_count = 128;
+  // What two sessions hold together that accepted 256 pieces each and have windows of 256: it must not run dry by itself.
+  static constexpr std::uint32_t block_count = 2048;
 
   KcpGround()
       : heap(BuddyMemory::cost(memory_bytes) + SmallBlocks::cost(counts) + SegmentChunkPool::cost(chunk_count)),
@@ -35,7 +37,7 @@ struct KcpGround {
         memory(arena, memory_bytes),
         blocks(arena, counts),
         chunks(arena, chunk_count),
-        pool(datagram_bytes_max + kcp_headroom, 256) {}
+        pool(datagram_bytes_max + kcp_headroom, block_count) {}
 
   void check_whole() const {
     FUZZ_CLAIM(memory.in_use_bytes() == 0);

@@ -6,8 +6,10 @@ namespace penstock::fuzz {
 
 namespace {
 
-// A side takes no more than this, so that an execution stays short.
+// A side takes no more than this, so that an execution stays short and blocks run short only when the input keeps them back:
+// two that hold every block in what they accepted could not say a word about it.
 constexpr std::uint64_t accepted_bytes_max = 20'000;
+constexpr std::uint32_t accepted_pieces_max = 256;
 
 }  // namespace
 
@@ -21,7 +23,8 @@ PairSide::PairSide(KcpGround& ground, const kcp::Options& options, bool opens, S
       opens_(opens) {}
 
 void PairSide::send(std::uint32_t bytes, std::uint32_t piece, Instant now) {
-  if (accepted_bytes_ + bytes > accepted_bytes_max) return;
+  const std::uint32_t pieces = (bytes + piece - 1) / piece;
+  if (accepted_bytes_ + bytes > accepted_bytes_max || accepted_pieces_ + pieces > accepted_pieces_max) return;
   SegmentQueue message(world_.ground.chunks);
   for (std::uint32_t at = 0; at < bytes; at += piece) {
     Block* block = world_.ground.pool.allocate();
@@ -35,6 +38,7 @@ void PairSide::send(std::uint32_t bytes, std::uint32_t piece, Instant now) {
   FUZZ_CLAIM((result == SendResult::closed) == session.closing());
   if (result != SendResult::accepted) return;
   accepted_bytes_ += bytes;
+  accepted_pieces_ += pieces;
   borders_.push_back(accepted_bytes_);
 }
 

@@ -51,6 +51,7 @@ class PairSide {
   Instant told_at_;
   std::uint32_t credit_ = 0;
   std::uint64_t accepted_bytes_ = 0;
+  std::uint32_t accepted_pieces_ = 0;
   std::vector<std::uint64_t> borders_;  // how many bytes had been accepted at the end of each message
   std::uint64_t received_bytes_ = 0;
   std::size_t received_messages_ = 0;

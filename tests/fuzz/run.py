@@ -68,7 +68,9 @@ class Search:
 
     def run(self, *arguments, limit=None, hang=60):
         """Status and output of the harness; 124 stands for an endless run. `hang`: seconds that an input may take."""
-        command = [str(self.binary), "-print_final_stats=1", f"-timeout={hang}", "-rss_limit_mb=4096",
+        # What is compared while it runs are addresses, too: a search with a given seed finds them where they were.
+        fixed = ["setarch", "-R"] if self.seed else []
+        command = [*fixed, str(self.binary), "-print_final_stats=1", f"-timeout={hang}", "-rss_limit_mb=4096",
                    f"-artifact_prefix={self.place}/", *arguments]
         try:
             done = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -87,8 +89,8 @@ class Search:
         found.mkdir()
         runs = RUNS_SEEDED[self.name] if self.seed else -1
         return self.run(f"-max_total_time={seconds}", f"-runs={runs}", f"-seed={self.seed}", f"-max_len={longest}",
-                        "-len_control=20", f"-dict={HERE}/dict/{dictionary}.dict", str(found), str(self.inputs),
-                        limit=seconds + 300, hang=hang)
+                        "-reload=0", "-len_control=20", f"-dict={HERE}/dict/{dictionary}.dict", str(found),
+                        str(self.inputs), limit=seconds + 300, hang=hang)
 
     def crash(self):
         """The input that broke it, in hexadecimal; empty when there is none."""
@@ -152,7 +154,7 @@ def merge(build, name, folders):
     out.mkdir()
     longest = min(HARNESSES[name][1], CORPUS_INPUT_BYTES_MAX)
     # What an input reaches counts, not how often it does.
-    status, output = search.run("-merge=1", "-use_counters=0", f"-max_len={longest}", str(out), str(search.inputs), *folders)
+    status, output = search.run("-merge=1", "-use_counters=0", f"-max_len={longest}", "-reload=0", str(out), str(search.inputs), *folders)
     if status != 0:
         tell_crash(search, output)
         return 1
