@@ -99,13 +99,17 @@ std::uint32_t ImpairedPort::receive(std::uint16_t queue, std::span<net::RxFrame>
   };
   std::array<net::RxFrame, burst_frames> burst;
   for (int i = 0; i < receive_bursts_max; ++i) {
-    const std::uint32_t count = inner_.receive(queue, burst, drops, now);
+    // Where all that is held is due, what can be neither given nor held stays in the port's ring: it is no queue that is full.
+    const std::size_t places = link.room() + (frames.size() - given);
+    if (places == 0 && link.next_deadline() <= now) break;
+    const std::size_t wanted = places == 0 ? burst.size() : std::min(places, burst.size());
+    const std::uint32_t count = inner_.receive(queue, std::span(burst).first(wanted), drops, now);
     for (net::RxFrame& frame : std::span(burst).first(count)) {
       // A frame that is due makes room, so that a small queue without delay drops nothing of a burst.
-      if (link.full()) give_due(std::min<std::size_t>(given + 1, frames.size()));
+      if (link.room() == 0) give_due(std::min<std::size_t>(given + 1, frames.size()));
       count_cause(link.offer(std::move(frame), now), &Causes::receive, drops);
     }
-    if (count < burst.size()) break;
+    if (count < wanted) break;
   }
   give_due(frames.size());
   return given;
@@ -116,12 +120,15 @@ std::uint32_t ImpairedPort::send(std::uint16_t queue, std::span<net::TxFrame> fr
   // What is due goes first: it may free places for what comes.
   forward(queue, drops, now);
   Link<net::TxFrame>& link = queues_[queue]->to_wire;
-  for (net::TxFrame& frame : frames) {
-    if (link.full()) forward(queue, drops, now);
-    count_cause(link.offer(std::move(frame), now), &Causes::send, drops);
+  std::uint32_t taken = 0;
+  for (; taken < frames.size(); ++taken) {
+    if (link.room() == 0) forward(queue, drops, now);
+    // It is the port that has no room: the caller keeps what is left, as without an impairment.
+    if (link.room() == 0 && link.next_deadline() <= now) break;
+    count_cause(link.offer(std::move(frames[taken]), now), &Causes::send, drops);
   }
   forward(queue, drops, now);
-  return static_cast<std::uint32_t>(frames.size());
+  return taken;
 }
 
 // Gives the port what is due, as far as it takes it.

@@ -5,10 +5,11 @@
 // of each queue and direction.
 //
 // What it holds back on receive is held_frames(). Frames lost on purpose count by their cause, as impair_… on receive and
-// impair_tx_… on send. The faults can be changed under way, of each queue by its own worker. send() takes all frames at once; those that are due leave
-// during send() and receive(), and wait here while the port has no room. It offers no checksum offload, since a NIC would
-// make a valid sum over a corrupted frame. Under `rx_checksum = trust_local` corruption reaches the services: that policy
-// says not to look.
+// impair_tx_… on send. The faults can be changed under way, of each queue by its own worker. send() takes what its link has
+// room for, and drops the rest only while the link waits for time, not for the port; what is due leaves during send() and
+// receive(), and waits here while the port has no room. receive() likewise leaves in the port's ring what the caller has no
+// room for. It offers no checksum offload, since a NIC would make a valid sum over a corrupted frame. Under `rx_checksum =
+// trust_local` corruption reaches the services: that policy says not to look.
 #pragma once
 
 #include <cstdint>

@@ -172,7 +172,7 @@ void Link<Frame>::corrupt(Frame& frame) {
 
 template <class Frame>
 bool Link<Frame>::enqueue(Frame&& frame, Instant now) {
-  if (full()) return false;
+  if (room() == 0) return false;
   const Instant left = departure(bytes_of(frame), now);
   if (impairment_.ecn > Duration() && left - now > impairment_.ecn) mark(frame);
   Instant due = left + impairment_.delay;

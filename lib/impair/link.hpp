@@ -45,8 +45,11 @@ class Link {
   // When poll() will have a frame.
   Instant next_deadline() const { return held_ == 0 ? Instant::never() : heap_[0].due; }
   std::uint32_t held() const { return held_; }
-  // The next frame that is offered will be dropped, unless one is polled before.
-  bool full() const { return held_ >= std::min(impairment_.queue_frames, frames_.capacity()); }
+  // Frames that may be offered before one is dropped, unless some are polled before.
+  std::uint32_t room() const {
+    const std::uint32_t places = std::min(impairment_.queue_frames, frames_.capacity());
+    return held_ < places ? places - held_ : 0;
+  }
 
   // From now on these faults; what is under way keeps its time, and the chance goes on where it was.
   void change(const Impairment& impairment);

@@ -170,6 +170,43 @@ TEST_CASE("a small queue without delay drops nothing of a burst") {
   CHECK(b.drops.total() == 0);
 }
 
+TEST_CASE("what the caller has no room for stays in the ring of a port whose small queue has no delay") {
+  Bench b({.queue_frames = 5});
+  for (std::uint8_t i = 0; i < 100; ++i) b.stub.arrived[0].push_back(b.frame(i));
+  std::array<net::RxFrame, 3> few;
+  std::vector<std::uint8_t> marks;
+  while (const std::uint32_t count = b.port.receive(0, few, b.drops, at(0))) {
+    for (std::uint32_t i = 0; i < count; ++i) marks.push_back(few[i].bytes.bytes()[0]);
+  }
+  REQUIRE(marks.size() == 100);
+  for (std::uint8_t i = 0; i < 100; ++i) CHECK(marks[i] == i);
+  CHECK(b.drops.total() == 0);
+}
+
+TEST_CASE("a delayed queue that is full drops, whatever room the caller has") {
+  Bench b({.delay = Duration::ms(1), .queue_frames = 5});
+  for (std::uint8_t i = 0; i < 100; ++i) b.stub.arrived[0].push_back(b.frame(i));
+  CHECK(b.receive(0, at(0)).empty());
+  CHECK(b.stub.arrived[0].empty());
+  CHECK(b.drops.total() == 95);
+  CHECK(b.receive(0, at(1'000)).size() == 5);
+}
+
+TEST_CASE("what a port has no room for stays with the caller when a small queue without delay is full") {
+  Bench b({.queue_frames = 5});
+  b.stub.room = 3;
+  std::vector<net::TxFrame> burst(60);
+  for (std::uint8_t i = 0; i < 60; ++i) burst[i].head = b.frame(i);
+  // Three of the first five left, two wait for room, and five are held.
+  CHECK(b.port.send(0, burst, b.drops, at(0)) == 10);
+  CHECK(burst[10].head.holds());
+  b.stub.room = 1'000;
+  CHECK(b.port.send(0, std::span(burst).subspan(10), b.drops, at(0)) == 50);
+  REQUIRE(b.stub.sent[0].size() == 60);
+  for (std::uint8_t i = 0; i < 60; ++i) CHECK(b.stub.sent[0][i].bytes()[0] == i);
+  CHECK(b.drops.total() == 0);
+}
+
 TEST_CASE("frames that the port has no room for wait in order and are lost to nobody") {
   Bench b({});
   b.stub.room = 3;
