@@ -110,7 +110,8 @@ void Worker::stop(Instant now) {
 
 bool Worker::quiet() const {
   const World& world = *world_;
-  return world.sessions.count() == 0 && std::ranges::all_of(world.batches, [](const TxBatch& b) { return b.empty(); });
+  return world.sessions.count() == 0 && world.stack.pending_frames() == 0 &&
+         std::ranges::all_of(world.batches, [](const TxBatch& b) { return b.empty(); });
 }
 
 void Worker::add_memory(MemoryMap& map) const {

@@ -109,7 +109,9 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   options.stall_timeout_ms = draw(rng, 4000, 15'000);
   options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
   options.dead_link = gentle ? std::uint8_t{60} : static_cast<std::uint8_t>(rng.between(3, 30));
-  if (gentle) options.stall_timeout_ms = options.linger_ms = 120'000;
+  if (gentle) options.stall_timeout_ms = 120'000;
+  // A window that is a hundred times the queue before it comes through some segments a timeout.
+  if (gentle) options.linger_ms = 3'600'000;
   Rng later = rng.child(1);
   if (one_in(later, 4)) options.ack_delay_ms = draw(later, 1, 40);
   return options;
@@ -120,7 +122,8 @@ ListenerConfig draw_limits(Rng& rng, bool gentle, bool tight, std::uint32_t sess
   limits.sessions_max = tight && one_in(rng, 2) ? draw(rng, 1, 6) : sessions_max;
   limits.half_open_max = tight && one_in(rng, 2) ? draw(rng, 1, 3) : sessions_max;
   limits.per_prefix_max = tight && one_in(rng, 2) ? draw(rng, 1, 4) : sessions_max;
-  limits.idle_timeout = gentle ? Duration::seconds(100) : draw_ms(rng, 4'000, 30'000);
+  // Longer than an address that ARP was told wrongly is believed, and the timeouts that doubled meanwhile.
+  limits.idle_timeout = gentle ? Duration::seconds(400) : draw_ms(rng, 4'000, 30'000);
   limits.half_open_timeout = gentle ? Duration::seconds(60) : draw_ms(rng, 1'000, 8'000);
   limits.quarantine = draw_ms(rng, 200, 5'000);
   return limits;

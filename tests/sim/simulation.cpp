@@ -12,12 +12,14 @@ namespace penstock::sim {
 namespace {
 
 // A world that had too few datagrams begins its conversations once more, so often at the most.
-constexpr std::uint32_t refills_max = 60;
-// Virtual time may stand still for so many steps, while several things happen in one microsecond.
-// The same as draw_plan() gives, counted from the last time that conversations began.
+constexpr std::uint32_t refills_max = 600;
+// The same as draw_plan() gives, counted from the last time that conversations began or were seen to get on.
 constexpr Duration patience = Duration::seconds(120);
+// Who gets on is slow and not stuck, a window of one segment over a long way say; but not for ever.
+constexpr Duration patience_with_slow = Duration::seconds(7200);
 // A peer that stores nothing more and does not shut its window is given up by dead_link, after timeouts that double.
 constexpr Duration patience_with_deaf = Duration::seconds(3600);
+// Virtual time may stand still for so many steps, while several things happen in one microsecond.
 constexpr std::uint32_t steps_per_instant_max = 10'000;
 constexpr Duration flood_lasts = Duration::ms(180);
 constexpr std::uint32_t flood_step_frames = 24;
@@ -200,7 +202,10 @@ void Simulation::heal() {
 // Begins all conversations once more under new numbers when too few datagrams were sent.
 bool Simulation::refill() {
   if (coverage_.datagrams >= plan_.datagrams) return false;
-  require(refills_ < refills_max, "a world never came to enough datagrams");
+  if (refills_ >= refills_max) {
+    throw Broken(
+        fmt::format("a world never came to enough datagrams, but to {} of {}", coverage_.datagrams, plan_.datagrams));
+  }
   ++refills_;
   plan_.give_up = later(plan_.give_up, now_ + patience);
   for (Conversation again : plan_.conversations) {
@@ -212,6 +217,16 @@ bool Simulation::refill() {
   return true;
 }
 
+// Whether more was carried than when patience ended last; then it begins anew.
+bool Simulation::gets_on() {
+  std::uint64_t carried = 0;
+  for (const Record& record : book_.records()) carried += record.echoed + record.taken;
+  if (carried == carried_ || now_ > plan_.heal + patience_with_slow) return false;
+  carried_ = carried;
+  plan_.give_up = now_ + patience;
+  return true;
+}
+
 void Simulation::live_until_closed() {
   Instant last;
   std::uint32_t standing = 0;
@@ -220,7 +235,7 @@ void Simulation::live_until_closed() {
     standing = now_ == last ? standing + 1 : 0;
     last = now_;
     require(standing < steps_per_instant_max, "virtual time stands still");
-    if (now_ <= plan_.give_up) continue;
+    if (now_ <= plan_.give_up || gets_on()) continue;
     const bool also_deaf = now_ > plan_.give_up + patience_with_deaf;
     const auto open = std::ranges::find_if(
         book_.records(), [&](const Record& r) { return !r.closed && (also_deaf || !r.plan.never_reads); });

@@ -63,6 +63,7 @@ class Simulation {
   void flood();
   void heal();
   bool refill();
+  bool gets_on();
   void live_until_closed();
   void live_until_empty();
   void check_conversations() const;
@@ -85,6 +86,7 @@ class Simulation {
   Instant flood_at_ = Instant::never();
   bool healed_ = false;
   std::uint32_t refills_ = 0;
+  std::uint64_t carried_ = 0;  // bytes, when patience ended last
 };
 
 }  // namespace penstock::sim

@@ -199,6 +199,23 @@ TEST_CASE("a stopped worker with a stuck ring is quiet when the frames are given
   CHECK(rig.drops(DropReason::tx_ring_full) > 0);
 }
 
+TEST_CASE("a worker is not quiet while a frame waits for a neighbour's address", "[worker]") {
+  Rig rig;
+  const OpenRequest request{.remote = {net::IpAddress::v4(10, 0, 0, 99), 6000}, .conv = 7};
+  const auto id = rig.worker().connections().open(request, rig.now);
+  REQUIRE(id);
+  REQUIRE(send_bytes(rig.worker().connections(), rig.worker().connections().get(*id), 10) == SendResult::accepted);
+  rig.turn();
+  rig.worker().stop(rig.now);
+  rig.turn();
+  CHECK(rig.world().sessions.count() == 0);
+  CHECK_FALSE(rig.worker().quiet());
+  // Three questions that nobody answers.
+  rig.pass(Duration::seconds(4));
+  CHECK(rig.worker().quiet());
+  CHECK(rig.drops(DropReason::neighbor_unresolved) == 1);
+}
+
 TEST_CASE("a worker that ends in the midst of work gives every buffer back", "[worker]") {
   NodeConfig node = small_node(2);
   node.copy_break = 200;
