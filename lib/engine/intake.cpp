@@ -25,7 +25,8 @@ bool was_heard(kcp::Refusal refusal) {
 }
 
 // When receive buffers run low, what a machine may keep moves to a block of our own at once: the NIC's ring must refill.
-constexpr std::uint32_t scarce_share = 4;  // low means a quarter is left
+constexpr std::uint32_t scarce_share = 4;   // blocks are scarce when less than a quarter is left …
+constexpr std::uint32_t reserve_share = 8;  // … and an eighth is never stored in, but only passed through
 
 // Listener and key of the burst's next packet, which stays and counts if it has both. The look-up's line is on its way while
 // the packets behind it are taken in.
@@ -72,8 +73,30 @@ bool is_shed(World& world, const Session& session, const net::Packet& packet, In
   return world.overload.sheds_unproven(now - session.last_heard, now);
 }
 
+// How many blocks are left for what comes and goes.
+enum class Supply : std::uint8_t { plenty, scarce, short_of };
+
+Supply supply_of(const World& world) {
+  const std::uint32_t available = world.parts.blocks.available();
+  const std::uint32_t capacity = world.parts.blocks.capacity();
+  if (available >= capacity / scarce_share) return Supply::plenty;
+  return available >= capacity / reserve_share ? Supply::scarce : Supply::short_of;
+}
+
+// Gives a datagram to its machine while blocks are low. What it stores moves into small blocks; what finds none there may
+// take a block of the port's only to get on in order, and none of the reserve, without which the ACKs that free blocks
+// could not come in: sessions that hold every block would make the worker deaf.
+[[gnu::cold]] kcp::Refusal take_in_need(World& world, kcp::Session& machine, Segment&& payload, Supply supply,
+                                        Instant now) {
+  Segment compact = world.small_blocks.compact(std::move(payload), true);
+  if (world.small_blocks.compacted(compact)) return machine.on_datagram(std::move(compact), now);
+  using Storage = kcp::Session::Storage;
+  const Storage storage = supply == Supply::scarce ? Storage::next_in_order : Storage::nothing;
+  return machine.on_datagram_in_need(std::move(compact), storage, now);
+}
+
 // Gives one datagram to its session's machine. `fresh` when the session was opened by it.
-void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool scarce, Instant now) {
+void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, Supply supply, Instant now) {
   Session& session = world.sessions[id.index()];
   if (session.roams && !(session.path == packet.path) && !follow(world, id, packet, now)) {
     packet.payload.reset();
@@ -90,10 +113,11 @@ void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, bool s
     }
     session.add_credit(packet.payload.length());
   }
-  if (scarce) packet.payload = world.small_blocks.compact(std::move(packet.payload), true);
   kcp::Session& machine = world.sessions.machine(id.index());
   const std::uint64_t stored_before = world.machine_counters.segments_received;
-  const kcp::Refusal refusal = machine.on_datagram(std::move(packet.payload), now);
+  const kcp::Refusal refusal = supply == Supply::plenty
+                                   ? machine.on_datagram(std::move(packet.payload), now)
+                                   : take_in_need(world, machine, std::move(packet.payload), supply, now);
   packet.payload.reset();
   if (refusal == kcp::Refusal::none) ++world.stats.delivered;
   else world.drops.count(drop_reason_of(refusal));
@@ -124,7 +148,7 @@ void take_burst(World& world, Burst& burst, Instant now) {
   };
   for_machines([](const kcp::Session& machine) { machine.prefetch_sent(); });
   for_machines([](const kcp::Session& machine) { machine.prefetch_sent_block(); });
-  const bool scarce = world.parts.blocks.available() < world.parts.blocks.capacity() / scarce_share;
+  const Supply supply = supply_of(world);
   for (std::uint32_t i = 0; i < burst.count; ++i) {
     net::Packet& packet = burst.packets[i];
     const auto matches = [&](SessionId id) {
@@ -142,7 +166,7 @@ void take_burst(World& world, Burst& burst, Instant now) {
       }
       id = *opened;
     }
-    deliver(world, id, packet, fresh, scarce, now);
+    deliver(world, id, packet, fresh, supply, now);
   }
   burst.count = 0;
 }

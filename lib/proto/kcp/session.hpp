@@ -73,6 +73,10 @@ class Session {
   // Takes one UDP payload, the envelope already removed. Refusal tells what was refused of it. What `datagram` holds
   // afterwards is not needed any more.
   Refusal on_datagram(Segment&& datagram, Instant now);
+  // The same while blocks are short: data that may not be stored is refused as no_memory and not acknowledged, so the peer
+  // sends it again; everything else of the datagram counts, above all the ACKs that free blocks.
+  enum class Storage : std::uint8_t { all, next_in_order, nothing };
+  Refusal on_datagram_in_need(Segment&& datagram, Storage storage, Instant now);
   // Call when now ≥ next_deadline(). Resends themselves go out by poll_transmit().
   void on_timeout(Instant now);
   SendResult send(SegmentQueue& message, Instant now);
@@ -159,10 +163,11 @@ class Session {
   template <Plain kind>
   [[gnu::noinline]] Refusal take_plain(Segment& datagram, Instant now);
   Refusal take_run(Segment& datagram, Instant now);
-  Refusal take_other(Segment& datagram, Instant now);
+  Refusal take_other(Segment& datagram, Instant now, Storage storage = Storage::all);
   Refusal validate(std::span<const std::uint8_t> bytes) const;
   bool fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn) const;
-  Refusal apply(Segment& datagram, const Moment& moment);
+  Refusal apply(Segment& datagram, const Moment& moment, Storage storage);
+  [[gnu::cold]] bool may_store(Seq32 sn, Storage storage) const;
   Refusal take_pushes(Segment& datagram, SegmentReader& reader, Instant now);
   Refusal store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now);
   Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);

@@ -17,6 +17,10 @@ Refusal Session::on_datagram(Segment&& datagram, Instant now) {
   return take_other(datagram, now);
 }
 
+Refusal Session::on_datagram_in_need(Segment&& datagram, Storage storage, Instant now) {
+  return take_other(datagram, now, storage);
+}
+
 // The datagram that nearly all traffic consists of, judged and applied in one pass, unless it tells more than usual. A
 // function for each kind, as one for all would lack registers.
 template <Plain kind>
@@ -62,11 +66,11 @@ Refusal Session::take_run(Segment& datagram, Instant now) {
   return Refusal::none;
 }
 
-Refusal Session::take_other(Segment& datagram, Instant now) {
+Refusal Session::take_other(Segment& datagram, Instant now, Storage storage) {
   if (phase_ == Phase::closed) return Refusal::closed;
   const Refusal fault = validate(datagram.bytes());
   if (fault != Refusal::none) return fault;
-  const Refusal refused = apply(datagram, moment_at(now));
+  const Refusal refused = apply(datagram, moment_at(now), storage);
   update_after_change(now);
   finish_if_drained();
   return refused;
@@ -122,7 +126,7 @@ bool Session::fragment_fits(const Header& header, std::uint8_t behind, Seq32 sn)
   return !follows_one || Receiver::follows(behind, header.fragment);
 }
 
-inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
+inline Refusal Session::apply(Segment& datagram, const Moment& moment, Storage storage) {
   AckRound round = sender_.begin_round();
   Refusal refused = Refusal::none;
   bool took_data = false;
@@ -132,7 +136,8 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
     sender_.on_window(round, header.una, header.window, *env_);
     if (header.command == Command::push) {
       const Seq32 before = receiver_.una();
-      const Refusal push = take_pushes(datagram, reader, moment.now);
+      const bool storable = storage == Storage::all || may_store(header.sn, storage);
+      const Refusal push = storable ? take_pushes(datagram, reader, moment.now) : refuse_for_memory();
       took_data |= push == Refusal::none || receiver_.una() != before;
       if (refused == Refusal::none) refused = push;
     } else if (header.command == Command::ack) {
@@ -144,6 +149,12 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment) {
   }
   if (round.acked.segments != 0 || round.una.after(sender_.una())) sender_.end_round(round, moment, congestion_, *env_);
   return took_data ? Refusal::none : refused;
+}
+
+// What would take no place is judged as ever.
+bool Session::may_store(Seq32 sn, Storage storage) const {
+  if (receiver_.place_of(sn, env_->options) != Receiver::Place::fresh) return true;
+  return storage == Storage::next_in_order && sn == receiver_.una();
 }
 
 // Takes the current PUSH of `reader`, and with a whole message in order those behind it that differ only in number, as when

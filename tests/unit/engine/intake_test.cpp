@@ -31,6 +31,61 @@ TEST_CASE("a turn takes one burst, and after a stall the whole queue", "[intake]
   CHECK(take_all(rig.worker().connections().get(rig.world().sessions.id_of(0))).size() == 101);
 }
 
+TEST_CASE("the last blocks are passed through and never stored in", "[intake]") {
+  Rig rig;
+  Peer peer(rig, client_ip());
+  const SessionId id = peer.open();
+  take_all(rig.worker().connections().get(id));
+  World& world = rig.world();
+  HeapPool& blocks = rig.seats[0]->blocks;
+  const auto leave = [&](std::uint32_t left) { blocks.keep_back(blocks.available() - left); };
+  std::vector<Segment> kept;
+  const auto use_up_small_blocks = [&] {
+    for (Segment small = world.small_blocks.allocate(1); small.holds(); small = world.small_blocks.allocate(1))
+      kept.push_back(std::move(small));
+  };
+  // Less than an eighth is left: data is refused, and the ACK beside it counts.
+  REQUIRE(send_bytes(rig.worker().connections(), rig.worker().connections().get(id), 10) == SendResult::accepted);
+  rig.turn();
+  use_up_small_blocks();
+  const std::vector<Datagram> sent = rig.take();
+  REQUIRE(sent.size() == 1);
+  CHECK(world.sessions.machine(id.index()).stats().in_flight == 1);
+  leave(blocks.capacity() / 8 - 1);
+  const StatsSnapshot before = rig.snapshot();
+  Bytes both = peer.acks(sent[0]);
+  const Bytes data = peer.push({1, 2, 3}).bytes();
+  both.insert(both.end(), data.begin(), data.end());
+  peer.bring(both);
+  rig.turn();
+  CHECK(rig.dropped_since(before) == "kcp_no_memory 1");
+  CHECK(world.sessions.machine(id.index()).stats().in_flight == 0);
+  CHECK(rig.take().empty());
+  use_up_small_blocks();
+  // Less than a quarter: it is stored in order, and not beyond a gap.
+  blocks.keep_back(0);
+  leave(blocks.capacity() / 8);
+  peer.sn += 1;
+  const Bytes ahead = peer.push({4}).bytes();
+  peer.bring(ahead);
+  rig.turn();
+  CHECK(rig.dropped_since(before) == "kcp_no_memory 2");
+  peer.sn -= 2;
+  peer.bring(data);
+  rig.turn();
+  CHECK(rig.dropped_since(before) == "kcp_no_memory 2");
+  CHECK(rig.take().size() == 1);
+  // A small block to spare: data moves there, and nothing is refused.
+  blocks.keep_back(0);
+  leave(blocks.capacity() / 8 - 1);
+  kept.clear();
+  peer.bring(ahead);
+  rig.turn();
+  CHECK(rig.dropped_since(before) == "kcp_no_memory 2");
+  blocks.keep_back(0);
+  CHECK(take_all(rig.worker().connections().get(id)) == std::vector<Bytes>{{1, 2, 3}});
+}
+
 TEST_CASE("a flood cannot hold a draining turn for ever", "[intake]") {
   Rig rig;
   for (int i = 0; i < 64 * 32 + 40; ++i) rig.bring({1, 2, 3});

@@ -118,6 +118,33 @@ TEST_CASE("without memory a segment is not acknowledged, and comes through when 
   CHECK(receive_all(bench.session) == "one|two|");
 }
 
+TEST_CASE("in need of blocks data may be refused, and all else of the datagram counts") {
+  Bench bench;
+  using Storage = Session::Storage;
+  const auto deliver = [&](const Bytes& datagram, Storage storage) {
+    return bench.session.on_datagram_in_need(bench.world.datagram(datagram), storage, at_ms(0));
+  };
+  REQUIRE(bench.send("sent") == SendResult::accepted);
+  bench.sent();
+  Wire with_news = push(0, "one");
+  with_news.una = 1;
+  CHECK(deliver(wire({with_news}), Storage::nothing) == Refusal::no_memory);
+  CHECK(bench.session.stats().in_flight == 0);
+  CHECK(bench.sent().empty());
+  // What would leave a gap waits as well, and what fills one does not.
+  CHECK(deliver(wire({push(1, "two")}), Storage::next_in_order) == Refusal::no_memory);
+  CHECK(bench.sent().empty());
+  CHECK(deliver(wire({push(0, "one"), push(2, "three"), push(1, "two")}), Storage::next_in_order) == Refusal::none);
+  CHECK(bench.sent().size() == 2);
+  CHECK(receive_all(bench.session) == "one|two|");
+  // A duplicate takes no place: the ACK before it was lost.
+  CHECK(deliver(wire({push(1, "two")}), Storage::nothing) == Refusal::none);
+  CHECK(bench.sent().size() == 1);
+  CHECK(deliver(wire({push(2, "three")}), Storage::all) == Refusal::none);
+  CHECK(receive_all(bench.session) == "three|");
+  CHECK(bench.world.counters.no_memory == 3);
+}
+
 TEST_CASE("the refusals are the kcp rows of the drop reasons, in their order") {
   const std::string_view rows[] = {"kcp_too_short",     "kcp_wrong_conv", "kcp_bad_command",
                                    "kcp_bad_length",    "kcp_una_ahead",  "kcp_bad_fragment",
