@@ -281,6 +281,12 @@ bool Host::quiet() const {
   return true;
 }
 
+std::uint64_t Host::segments_received() const {
+  std::uint64_t count = 0;
+  for (const auto& core : cores_) count += core->worker->world().machine_counters.segments_received;
+  return count;
+}
+
 std::string Host::leftovers() const {
   std::string text;
   for (std::uint32_t i = 0; i < cores_.size(); ++i) {

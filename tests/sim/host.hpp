@@ -57,6 +57,8 @@ class Host {
   // No session, nothing to send, nothing received and not taken in.
   bool quiet() const;
   // What is left, in words: for the sentence of a world that does not end.
+  // Segments that its machines stored so far, none twice.
+  std::uint64_t segments_received() const;
   std::string leftovers() const;
   // Checks that every table is empty and every memory as it was at the start; adds what was counted to the coverage.
   void check_empty(Instant now);

@@ -74,7 +74,8 @@ impair::Impairment draw_impairment(Rng& rng, const LinkSwarm& swarm, Duration ba
   if (swarm.jitter) made.jitter = draw_ms(rng, 1, 50);
   if (swarm.rate) {
     made.rate_bits_per_second = static_cast<std::uint64_t>(rng.between(2, 100)) * 1'000'000;
-    made.queue_frames = draw(rng, 16, 256);
+    // A window without congestion control that is many times the queue gets on by as many timeouts, each twice the last.
+    made.queue_frames = draw(rng, 16, 256) * (gentle ? 4 : 1);
   } else {
     made.queue_frames = 1024;
   }
@@ -160,7 +161,7 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
     port.reorder_ppm = draw(rng, 0, 5 * percent);
     port.delay = draw_ms(rng, 0, 10);
     port.jitter = draw_ms(rng, 0, 5);
-    port.queue_frames = one_in(rng, 2) ? draw(rng, 2, 16) : 256;
+    port.queue_frames = one_in(rng, 2) ? draw(rng, 2, 16) * (plan.gentle ? 8 : 1) : 256;
     port.seed = rng.next();
     // A duplicate made behind the point where the wire is watched would look like amplification.
     if (!is_server) port.duplicate_ppm = draw(rng, 0, 5 * percent);

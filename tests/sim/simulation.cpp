@@ -13,8 +13,8 @@ namespace {
 
 // A world that had too few datagrams begins its conversations once more, so often at the most.
 constexpr std::uint32_t refills_max = 600;
-// The same as draw_plan() gives, counted from the last time that conversations began or were seen to get on.
-constexpr Duration patience = Duration::seconds(120);
+// Counted from the last time that conversations began or were seen to get on: longer than timeouts that double.
+constexpr Duration patience = Duration::seconds(900);
 // Who gets on is slow and not stuck, a window of one segment over a long way say; but not for ever.
 constexpr Duration patience_with_slow = Duration::seconds(7200);
 // A peer that stores nothing more and does not shut its window is given up by dead_link, after timeouts that double.
@@ -220,7 +220,7 @@ bool Simulation::refill() {
 // Whether more was carried than when patience ended last; then it begins anew.
 bool Simulation::gets_on() {
   std::uint64_t carried = 0;
-  for (const Record& record : book_.records()) carried += record.echoed + record.taken;
+  for (const auto& host : hosts_) carried += host->segments_received();
   if (carried == carried_ || now_ > plan_.heal + patience_with_slow) return false;
   carried_ = carried;
   plan_.give_up = now_ + patience;

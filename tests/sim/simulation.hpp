@@ -86,7 +86,7 @@ class Simulation {
   Instant flood_at_ = Instant::never();
   bool healed_ = false;
   std::uint32_t refills_ = 0;
-  std::uint64_t carried_ = 0;  // bytes, when patience ended last
+  std::uint64_t carried_ = 0;  // segments, when patience ended last
 };
 
 }  // namespace penstock::sim
