@@ -12,14 +12,12 @@ namespace penstock::packets {
 namespace {
 
 constexpr std::uint32_t block_bytes = 2176;
-constexpr std::uint32_t rx_blocks = 4096;
 constexpr std::uint32_t headroom = 128;
 constexpr Duration settling = Duration::seconds(10);  // links up, addresses checked and announced
 constexpr Duration step_min = Duration::us(1);
 // A worker looks at its port's link now and then, and no deadline tells of that.
 constexpr Duration idle_step = Duration::seconds(1);
 constexpr Duration backlog_step = Duration::us(100);
-constexpr std::uint32_t turns_max = 2'000'000;
 constexpr std::size_t ethernet_header = 14;
 
 std::uint16_t get16(const Bytes& b, std::size_t at) { return static_cast<std::uint16_t>(b[at] << 8 | b[at + 1]); }
@@ -106,7 +104,7 @@ struct Bench::Seat {
 
 Bench::Bench(const BenchSetup& setup)
     : setup_(setup),
-      rx_blocks_(block_bytes, rx_blocks),
+      rx_blocks_(block_bytes, setup.rx_blocks),
       wire_(rx_blocks_, static_cast<std::uint16_t>(setup.node.workers)) {
   NodeConfig& node = setup_.node;
   std::vector<bool> streams;
@@ -155,6 +153,7 @@ Bench::~Bench() {
 }
 
 void Bench::turn() {
+  if (++turns_ > setup_.turns_max) throw std::runtime_error("the node does not come to rest");
   now_ = now_ + step_min;
   for (const auto& seat : seats_) {
     if (!seat->stalled) seat->worker->run_once(now_);
@@ -165,8 +164,7 @@ void Bench::turn() {
 
 void Bench::pass_until(Duration until, bool stop_when_sent) {
   const Instant end = zero_ + until;
-  for (std::uint32_t turns = 0; now_ < end && !(stop_when_sent && !sent_.empty()); ++turns) {
-    if (turns == turns_max) throw std::runtime_error("the node does not come to rest");
+  while (now_ < end && !(stop_when_sent && !sent_.empty())) {
     Instant next = earlier(end, now_ + idle_step);
     for (const auto& seat : seats_) {
       if (!seat->stalled) next = earlier(next, seat->worker->next_deadline());
@@ -191,10 +189,7 @@ bool Bench::waits() const {
 
 void Bench::take_in() {
   turn();
-  for (std::uint32_t turns = 0; waits(); ++turns) {
-    if (turns == turns_max) throw std::runtime_error("the node does not take its frames in");
-    turn();
-  }
+  while (waits()) turn();
 }
 
 void Bench::bring(Bytes frame, std::uint16_t queue) {
@@ -245,7 +240,7 @@ void Bench::check() const {
     in += world.stats.rx_packets + world.stats.handed_in;
     out += world.stats.delivered + world.stats.handed_out + world.stats.held_now + world.drops.received_total();
   }
-  if (in != out) throw std::runtime_error("what was received is not what was delivered, handed over, held and dropped");
+  if (in != out) throw NodeFault("what was received is not what was delivered, handed over, held and dropped");
 }
 
 void Bench::with_app(const std::function<void(App&, Connections&)>& job) {
@@ -295,8 +290,27 @@ std::uint64_t Bench::closed(CloseReason reason) const {
   return sum;
 }
 
+// Whatever lies in the rings when all have stopped belongs to nobody else.
+void Bench::empty_rings() {
+  for (std::uint32_t from = 0; from < seats_.size(); ++from) {
+    for (std::uint32_t to = 0; to < seats_.size(); ++to) {
+      if (from == to) continue;
+      handoff_->ring(from, to).consume_all([](const HandoffRecord& record) {
+        if (record.block != nullptr) Segment::adopt(record.block, record.offset, record.length).reset();
+      });
+    }
+  }
+}
+
+// A node that is stopped, as every node is: services hear that their sessions are closed and let go of what they hold.
 std::string Bench::switch_off() {
+  turns_ = 0;
+  for (const auto& seat : seats_) seat->stalled = false;
+  stop();
+  turn();
+  turn();
   for (const auto& seat : seats_) seat->worker.reset();
+  empty_rings();
   impaired_.reset();
   for (auto& queue : wire_.arriving) queue.clear();
   for (const auto& seat : seats_) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -61,9 +62,18 @@ class Wire final : public Port {
 
 enum Service : std::uint32_t { service_app, service_echo, service_discard };
 
+// The node did what it must never do, whatever the script: not a matter of what a line expects.
+class NodeFault : public std::runtime_error {
+ public:
+  explicit NodeFault(const std::string& sentence) : std::runtime_error(sentence) {}
+};
+
 struct BenchSetup {
   NodeConfig node;  // stack, memory and workers as standard() has them unless changed
   std::uint32_t blocks = 512;
+  std::uint32_t rx_blocks = 4096;       // of the port's receive queues
+  std::uint32_t turns_max = 2'000'000;  // a script that needs more of them does not come to an end
+  std::uint32_t frames_max = 4'000;     // that a line may bring
   std::optional<impair::Impairment> impair;
   static BenchSetup standard();
 };
@@ -112,6 +122,7 @@ class Bench {
   void pass_for(Duration duration) { pass_until(time() + duration); }
   bool waits() const;
   void read_wire();
+  void empty_rings();
   bool serve_gateway(const Bytes& frame);
   void check() const;
 
@@ -127,6 +138,7 @@ class Bench {
   std::deque<Sent> sent_;
   Instant now_ = Instant::at_us(1'000'000);
   Instant zero_ = now_;
+  std::uint32_t turns_ = 0;
   bool gateway_silent_ = false;
 };
 

@@ -23,6 +23,8 @@ constexpr std::uint8_t command_first = 81;
 constexpr std::uint32_t conv_default = 7;
 constexpr std::uint32_t window_default = 128;
 constexpr std::size_t ip4_header = 20;
+constexpr std::size_t udp_header = 8;
+constexpr std::uint32_t pad_max = 9'000;
 
 void put32_little(Bytes& out, std::uint32_t v) {
   for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(v >> (8 * i)));
@@ -67,7 +69,7 @@ void FrameSpec::spread_runs() {
   std::vector<Part> spread;
   for (const Part& part : parts_) {
     const std::uint32_t count = get(part, "run", 1);
-    if (count > run_max) throw ScriptError("a run is too long");
+    if (count == 0 || count > run_max) throw ScriptError("a run has 1 to 1000 segments");
     const std::uint32_t first = count > 1 ? get(part, "sn", 0) : 0;
     for (std::uint32_t i = 0; i < count; ++i) {
       spread.push_back(part);
@@ -234,22 +236,25 @@ void FrameSpec::change(Bytes& frame, const Places& places) const {
     at = end + 1;
   }
   const std::string sum = text("sum", "");
-  if (sum == "ip") {
+  const bool has_them = layer_ != "eth" && layer_ != "arp";
+  if (sum == "ip" && is_v4() && has_them) {
     Bytes header(frame.begin() + static_cast<std::ptrdiff_t>(places.ip),
                  frame.begin() + static_cast<std::ptrdiff_t>(places.l4));
     sim::write_checksum(header, 0, 10, 0);
     std::ranges::copy(header, frame.begin() + static_cast<std::ptrdiff_t>(places.ip));
-  } else if (sum == "udp") {
+  } else if (sum == "udp" && has_them && frame.size() >= places.l4 + udp_header) {
     const auto length = static_cast<std::uint32_t>(frame[places.l4 + 4] << 8 | frame[places.l4 + 5]);
     // Over as much as the length says, whatever lies behind.
     const auto first = frame.begin() + static_cast<std::ptrdiff_t>(places.l4);
-    Bytes datagram(first, first + static_cast<std::ptrdiff_t>(std::min<std::size_t>(length, frame.size() - places.l4)));
+    const std::size_t covered = std::min(std::max<std::size_t>(length, udp_header), frame.size() - places.l4);
+    Bytes datagram(first, first + static_cast<std::ptrdiff_t>(covered));
     sim::write_checksum(datagram, 0, 6, sim::pseudo_sum(source(0).address, destination().address, 17, length));
     std::ranges::copy(datagram, first);
   } else if (!sum.empty()) {
-    throw ScriptError("sum= is ip or udp");
+    throw ScriptError("sum= is ip or udp, of a frame that has it");
   }
   if (has("cut")) frame.resize(std::min<std::size_t>(frame.size(), get("cut", 0)));
+  if (get("pad", 0) > pad_max) throw ScriptError(fmt::format("a frame is padded to {} B at most", pad_max));
   if (has("pad")) frame.resize(std::max<std::size_t>(frame.size(), get("pad", 0)), 0xee);
 }
 

@@ -118,7 +118,7 @@ int play_all(const files::path& place) {
       player.play();
       for (const auto& [kind, names] : player.claims()) shown[kind].insert(names.begin(), names.end());
       ++passed;
-    } catch (const ScriptError& error) {
+    } catch (const std::runtime_error& error) {
       fmt::print(stderr, "{}\n", error.what());
       ++failed;
     }

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <utility>
 
+#include "packets/limits.hpp"
+
 namespace penstock::packets {
 
 namespace {
@@ -14,7 +16,6 @@ namespace {
 constexpr Duration late_max = Duration::us(2'500);
 constexpr Duration early_max = Duration::us(100);
 constexpr std::size_t lines_max = 2'000;
-constexpr std::uint64_t frames_max = 4'000;
 constexpr Duration connect_step = Duration::ms(50);
 constexpr int connect_steps_max = 40;
 constexpr int connect_resend_every = 4;
@@ -34,7 +35,8 @@ std::size_t index_of(const Names& names, const std::string& name, std::string_vi
 
 }  // namespace
 
-Player::Player(std::string name, const std::string& text) : name_(std::move(name)), text_(text) {}
+Player::Player(std::string name, const std::string& text, BenchSetup setup)
+    : name_(std::move(name)), text_(text), setup_(std::move(setup)) {}
 
 void Player::play() {
   std::istringstream lines(text_);
@@ -45,8 +47,10 @@ void Player::play() {
       play_line(trim(line));
     }
     finish();
+  } catch (const NodeFault& error) {
+    throw NodeFault(fmt::format("{}:{}: {}", name_, line_, error.what()));
   } catch (const std::runtime_error& error) {
-    throw ScriptError(fmt::format("{}:{}: {}", name_, line_, error.what()));
+    throw ScriptError(fmt::format("{}:{}: {}", name_, std::max(line_, 1u), error.what()));
   }
 }
 
@@ -105,9 +109,13 @@ void Player::act(Words words, const When& when) {
 void Player::arrive(Words words) {
   const FrameSpec spec(words, variables_);
   if (spec.queue() >= setup_.node.workers) throw ScriptError("there is no such queue");
-  if (std::uint64_t{spec.times()} * spec.same() > frames_max) throw ScriptError("more frames than a line may bring");
+  if (std::uint64_t{spec.times()} * spec.same() > setup_.frames_max) {
+    throw ScriptError("more frames than a line may bring");
+  }
   for (std::uint32_t i = 0; i < spec.times() * spec.same(); ++i) {
-    bench_->queue_up(spec.make(i / spec.same()), spec.queue());
+    Bytes frame = spec.make(i / spec.same());
+    check_frame(frame);
+    bench_->queue_up(std::move(frame), spec.queue());
   }
   bench_->take_in();
 }
@@ -200,9 +208,10 @@ void Player::connect(Words words) {
   const FrameSpec spec(line, variables_);
   const Bytes frame = spec.make();
   const auto view = sim::peek(frame);
-  if (!view) throw ScriptError("'connect' takes conv=, from= and to= only");
+  const auto opening = view ? sim::peek_kcp(view->payload) : std::nullopt;
+  if (!opening) throw ScriptError("'connect' takes conv=, from= and to= only");
   const net::Endpoint client = view->source;
-  const std::uint32_t conv = sim::peek_kcp(view->payload)->conv;
+  const std::uint32_t conv = opening->conv;
   for (int i = 0; i < connect_steps_max; ++i) {
     if (i % connect_resend_every == 0) bench_->bring(spec.make());
     if (answer_for(client, conv)) {
@@ -318,7 +327,7 @@ void Player::finish() {
   }
   finish_counts();
   const std::string fault = bench_->switch_off();
-  if (!fault.empty()) throw ScriptError(fault);
+  if (!fault.empty()) throw NodeFault(fault);
 }
 
 // What moved must have been said, and what is claimed must have moved.

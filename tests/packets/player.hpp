@@ -1,6 +1,7 @@
 // Player: lives one packet script through: its first lines set the node up, the others are played in virtual time.
 //
-// Throws ScriptError with file and line for what it does not understand and for what did not happen as the script says.
+// Throws ScriptError with file and line for what it does not understand and for what did not happen as the script says, and
+// NodeFault for what no script may bring about.
 #pragma once
 
 #include <map>
@@ -20,8 +21,8 @@ using Claims = std::map<std::string, std::set<std::string>>;
 
 class Player {
  public:
-  // `name` is for messages, `text` the script.
-  Player(std::string name, const std::string& text);
+  // `name` is for messages, `text` the script, `setup` the node as the script finds it.
+  Player(std::string name, const std::string& text, BenchSetup setup = BenchSetup::standard());
   void play();
   const Claims& claims() const { return claims_; }
 
@@ -50,6 +51,7 @@ class Player {
   void app_read(Words words);
   void app_send(Words words);
   void switch_node(Words words);
+  void stall(std::uint32_t worker, bool on);
   void finish();
   void finish_counts() const;
   std::uint64_t counter(const std::string& kind, const std::string& name) const;
@@ -59,7 +61,7 @@ class Player {
   std::string text_;
   std::uint32_t line_ = 0;
   Claims claims_;
-  BenchSetup setup_ = BenchSetup::standard();
+  BenchSetup setup_;
   std::unique_ptr<Bench> bench_;
   Variables variables_;
   Duration time_;                                 // when the last line happened

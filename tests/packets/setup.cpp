@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "packets/limits.hpp"
 #include "packets/player.hpp"
 
 namespace penstock::packets {
@@ -89,6 +90,7 @@ bool Player::set_up(Words words) {
   if (what == "listener") add_listener(words.subspan(1));
   else if (what == "node") set_node(words.subspan(1));
   else set_impair(words.subspan(1));
+  check_setup(setup_);
   return true;
 }
 
@@ -141,9 +143,14 @@ void Player::switch_node(Words words) {
   else if (what == "tx" && how.key == "room") bench_->wire().room = number_of(how);
   else if (what == "blocks" && how.key == "keep") bench_->keep_back(number_of(how));
   else if (what == "gateway" && (how.is("silent") || how.is("answers"))) bench_->silence_gateway(how.is("silent"));
-  else if ((what == "stall" || what == "resume") && how.key == "worker") bench_->stall(number_of(how), what == "stall");
+  else if ((what == "stall" || what == "resume") && how.key == "worker") stall(number_of(how), what == "stall");
   else throw ScriptError(fmt::format("'{}' is not understood", what));
   bench_->turn();
+}
+
+void Player::stall(std::uint32_t worker, bool on) {
+  if (worker >= setup_.node.workers) throw ScriptError("there is no such worker");
+  bench_->stall(worker, on);
 }
 
 }  // namespace penstock::packets

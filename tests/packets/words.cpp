@@ -21,7 +21,10 @@ sim::Bytes data_of(std::string_view text, std::size_t times) {
   sim::Bytes once;
   if (text.starts_with("hex:")) once = parse_hex(text.substr(4));
   else once.assign(text.begin() + 1, text.end() - 1);
-  if (once.size() * times > data_bytes_max) throw ScriptError("more data than a script may hold");
+  // `times` alone, too: it may be of nothing.
+  if (times > data_bytes_max || once.size() * times > data_bytes_max) {
+    throw ScriptError("more data than a script may hold");
+  }
   sim::Bytes all;
   for (std::size_t i = 0; i < times; ++i) sim::append(all, once);
   return all;
