@@ -109,6 +109,8 @@ class Run {
     one.kind = feed.u8() % 2 == 0 ? NeighborNews::Kind::resolved : NeighborNews::Kind::duplicate_address;
     one.interface = feed.u8() % 3;
     std::ranges::copy(feed.take(6), one.mac.bytes.begin());
+    // No worker believes a group's address, so none tells of it.
+    one.mac.bytes[0] &= 0xfe;
     one.address = address_of(feed);
     stack_->apply(one, now_);
   }

@@ -2,6 +2,8 @@
 """Runs the fuzz harnesses: replays each corpus, then searches for so many seconds, two harnesses at a time.
 
   run.py [--seconds N] [--seed N] [--jobs N] [--only NAME]...   replay and search; `--seconds 0` only replays
+  run.py --executions N [--at-most SECONDS]          replay, then legs of --seconds in turn until N executions are done in
+                                                     all: for a build without sanitizers (README.md)
   run.py --only NAME --hex HEX                       one input, as a crash prints it
   run.py --merge NAME FOLDER...                      the corpus anew: the smallest inputs, of it and of the folders,
                                                      that reach all that they reach together
@@ -21,18 +23,27 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+
+from legs import Legs  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # By harness: the dictionary, and the longest input.
 HARNESSES = {
     "frame": ("frame", 4096), "kcp_parse": ("kcp", 3000), "kcp_session": ("kcp", 3000), "kcp_pair": ("kcp", 2000),
-    "config": ("config", 4096), "command_line": ("command_line", 1000), "telemetry": ("telemetry", 800)}
+    "config": ("config", 4096), "command_line": ("command_line", 1000), "telemetry": ("telemetry", 800),
+    "packet_script": ("packet_script", 1500)}
 # What some 15 s of search brought beside other work. A search with a given seed ends there, so that two of them do the same.
 RUNS_SEEDED = {"frame": 25_000, "kcp_parse": 45_000, "kcp_session": 11_000, "kcp_pair": 6_000, "config": 60_000,
-               "command_line": 6_000, "telemetry": 450_000}
+               "command_line": 6_000, "telemetry": 450_000, "packet_script": 5_000}
 # Harnesses that are built with a fault of tests/planted in them, which must be found, starting from the corpus named.
 PLANTED = {"una-beyond-what-was-sent-is-accepted": "kcp_session", "acknowledge-what-was-not-stored": "kcp_session"}
 PLANTED_SECONDS = 120
+# A leg is for number: what an input reaches counts and not how often, no file is written anew for being shorter, and three
+# legs of four take short stories, which are over sooner and go wrong as well.
+LEG_OPTIONS = ("-use_counters=0", "-entropic=0", "-reduce_inputs=0")
+LEG_BYTES_SHORT, LEGS_PER_LONG_ONE = 128, 4
 # A corpus is committed, so it has no long inputs.
 CORPUS_INPUT_BYTES_MAX = 800
 
@@ -83,13 +94,22 @@ class Search:
         return self.run("-runs=0", str(self.inputs), limit=900)
 
     def search(self, seconds, hang=60):
+        return self.look(seconds, RUNS_SEEDED[self.name] if self.seed else -1, self.seed, hang)
+
+    def leg(self, number, seconds, runs_max):
+        """Status, output and executions of a search that goes on where the last one ended."""
+        short = number % LEGS_PER_LONG_ONE != LEGS_PER_LONG_ONE - 1
+        more = (*LEG_OPTIONS, f"-max_len={LEG_BYTES_SHORT}") if short else LEG_OPTIONS
+        status, output = self.look(seconds, runs_max, self.seed + number if self.seed else 0, 60, *more)
+        return status, output, figure(output, "number_of_executed_units")
+
+    def look(self, seconds, runs, seed, hang, *more):
         dictionary, longest = HARNESSES[self.name]
         # New inputs go into the first folder, and the committed ones stay as they are.
         found = self.place / "found"
-        found.mkdir()
-        runs = RUNS_SEEDED[self.name] if self.seed else -1
-        return self.run(f"-max_total_time={seconds}", f"-runs={runs}", f"-seed={self.seed}", f"-max_len={longest}",
-                        "-reload=0", "-len_control=20", f"-dict={HERE}/dict/{dictionary}.dict", str(found),
+        found.mkdir(exist_ok=True)
+        return self.run(f"-max_total_time={seconds}", f"-runs={runs}", f"-seed={seed}", f"-max_len={longest}",
+                        "-reload=0", "-len_control=20", f"-dict={HERE}/dict/{dictionary}.dict", *more, str(found),
                         str(self.inputs), limit=seconds + 300, hang=hang)
 
     def crash(self):
@@ -148,6 +168,21 @@ def finds(build, fault, seed):
     return found
 
 
+def legs(build, names, options):
+    """As many executions as asked for, by all harnesses together; how many of these broke nothing."""
+    searches = [Search(build, name, seed=options.seed) for name in names]
+    broken = []
+    for search in searches:
+        status, output = search.replay()
+        if status != 0:
+            tell_crash(search, output)
+            broken.append(search)
+    search = Legs([one for one in searches if one not in broken], options.executions, options.seconds, options.at_most,
+                  options.jobs)
+    search.run(tell_crash)
+    return len(names) - len(broken) - len(search.broken)
+
+
 def merge(build, name, folders):
     search = Search(build, name)
     out = search.place / "merged"
@@ -182,6 +217,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=20, help="to search with each harness; 0: replay only")
     parser.add_argument("--seed", type=int, default=0, help="of the chance that a search has; 0 draws one")
     parser.add_argument("--jobs", type=int, default=2, help="harnesses at a time")
+    parser.add_argument("--executions", type=int, help="to do in all, in legs of --seconds that the harnesses take in turn")
+    parser.add_argument("--at-most", type=int, default=10**9, metavar="SECONDS", help="with --executions: end then anyway")
     parser.add_argument("--only", action="append", choices=HARNESSES, help="this harness; may be repeated")
     parser.add_argument("--hex", help="with --only: this one input")
     parser.add_argument("--merge", nargs="+", metavar=("NAME", "FOLDER"), help="make the corpus anew")
@@ -192,6 +229,10 @@ def main():
     names = options.only or list(HARNESSES)
     if options.hex:
         return one_input(build, names[0], options.hex)
+    if options.executions:
+        passed = legs(build, names, options)
+        print(f"{passed} passed, {len(names) - passed} failed")
+        return 0 if passed == len(names) else 1
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         cases = [pool.submit(one, build, name, options.seconds, options.seed) for name in names]
         if not options.only:

@@ -97,6 +97,13 @@ def texts():
     return [path.read_bytes() for path in places if path.stat().st_size < 2000]
 
 
+# Without what is for the reader.
+def scripts():
+    for path in sorted((ROOT / "tests" / "packets").rglob("*.pkt")):
+        lines = path.read_text(encoding="utf-8").split("\n")
+        yield "".join(f"{line}\n" for line in lines if line.strip() and not line.startswith("#")).encode()
+
+
 def command_lines():
     lines = (ROOT / "tests" / "badinput" / "command_lines.txt").read_text(encoding="utf-8").split("\n")
     for line in lines:
@@ -125,6 +132,7 @@ def main():
     save(out / "config", texts())
     save(out / "command_line", command_lines())
     save(out / "telemetry", commands(rng))
+    save(out / "packet_script", scripts())
     print(f"{len(all_frames)} frames, {len(flows)} conversations")
 
 
