@@ -8,7 +8,8 @@ Faults stand in tests/planted/*.toml as [[fault]] tables:
   replace    the code as it would be with the mistake
   why        what would happen to an operator or a peer
   caught_by  parts of the suite that notice it, tried in this order: "unit:ROOM", "sim", "sim:unit", "diff",
-             "packets", "reflection", "scripts"
+             "packets", "reflection", "scripts", and "fuzz:NAME" of a harness of tests/fuzz
+  breaks     invariants of invariants.txt that it breaks; may be left out
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ import re
 import tomllib
 
 FIELDS = {"name", "file", "find", "replace", "why", "caught_by"}
-PARTS = re.compile(r"unit:\w+|sim|sim:unit|diff|packets|reflection|scripts")
+PARTS = re.compile(r"unit:\w+|fuzz:\w+|sim|sim:unit|diff|packets|reflection|scripts")
 
 
 class FaultError(Exception):
@@ -33,6 +34,7 @@ class Fault:
     why: str
     caught_by: tuple
     origin: str  # the .toml file
+    breaks: tuple = ()
 
     def applied_to(self, text):
         """`text` with the fault in it."""
@@ -53,16 +55,23 @@ def _pattern(find):
     return re.compile(pattern)
 
 
+def invariants(folder):
+    """The names of invariants.txt."""
+    lines = (pathlib.Path(folder) / "invariants.txt").read_text(encoding="utf-8").split("\n")
+    return [line.partition(":")[0] for line in lines if line and not line.startswith("#")]
+
+
 def load(folder):
     """All faults of the folder, in the order of file name and place."""
     faults = []
     for path in sorted(pathlib.Path(folder).glob("*.toml")):
         for table in tomllib.loads(path.read_text(encoding="utf-8")).get("fault", []):
-            if set(table) != FIELDS:
+            if set(table) - {"breaks"} != FIELDS:
                 raise FaultError(f"{path.name}: a fault has the fields {', '.join(sorted(FIELDS))}, not {sorted(table)}")
             if not table["caught_by"] or not all(PARTS.fullmatch(part) for part in table["caught_by"]):
                 raise FaultError(f"{table['name']}: caught_by names no part of the suite: {table['caught_by']}")
-            faults.append(Fault(**{**table, "caught_by": tuple(table["caught_by"])}, origin=path.name))
+            lists = {field: tuple(table.get(field, ())) for field in ("caught_by", "breaks")}
+            faults.append(Fault(**{**table, **lists}, origin=path.name))
     names = [fault.name for fault in faults]
     for name in names:
         if names.count(name) > 1:

@@ -6,6 +6,7 @@ First the copy must pass without a fault. Prints `caught NAME by PART in S s` or
 `N passed, N failed`."""
 
 import argparse
+import os
 import pathlib
 import re
 import subprocess
@@ -23,6 +24,11 @@ TREE, LOG = PLACE / "tree", PLACE / "log"
 BUILD = TREE / "build"
 # The options and the place of test.sh's release build: ccache then has all but what a fault changes.
 OPTIONS = ["--buildtype=release", "-Ddpdk=false"]
+# For harnesses of tests/fuzz: the build for number, as test.sh makes it, since what a fault breaks are claims.
+FUZZ_BUILD = TREE / "build-fuzz"
+FUZZ_OPTIONS = ["-Ddpdk=false", "-Dfuzzing=true", "-Db_lundef=false", "--buildtype=release", "-Doptimization=2"]
+FUZZ_ENVIRONMENT = {"CC": "ccache clang-19", "CXX": "ccache clang++-19"}
+FUZZ_EXECUTIONS = 150_000
 BUILD_SECONDS, TEST_SECONDS = 1800, 300
 SIM_SEEDS = 60
 # What test.sh made of the fetched ikcp.c, and how long it is compared.
@@ -31,12 +37,12 @@ DIFF = ["--ikcp", str(ROOT / "build/diff/libikcp.so"), "--steps", "200000", "--s
 SCRIPTS = {"scripts": ["python3", "tests/scripts/run.py"]}
 
 
-def tool(command, seconds, log):
+def tool(command, seconds, log, more_environment=None):
     """Exit status, or None when the time ran out."""
     with open(log, "w", encoding="utf-8") as out:
         try:
-            return subprocess.run(command, cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                  timeout=seconds, check=False).returncode
+            return subprocess.run(command, cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=seconds,
+                                  env={**os.environ, **(more_environment or {})}, check=False).returncode
         except subprocess.TimeoutExpired:
             return None
 
@@ -58,7 +64,7 @@ def copy_tree():
         (TREE / name).chmod((ROOT / name).stat().st_mode)
     for path in TREE.rglob("*"):
         name = path.relative_to(TREE)
-        if path.is_file() and name.parts[0] != BUILD.name and str(name) not in files:
+        if path.is_file() and name.parts[0] not in (BUILD.name, FUZZ_BUILD.name) and str(name) not in files:
             path.unlink()
 
 
@@ -66,6 +72,8 @@ def targets_of(part):
     """What ninja must build for a part of the suite, as paths below the build directory; nothing for scripts."""
     if part in SCRIPTS:
         return []
+    if part.startswith("fuzz:"):
+        return [f"tests/fuzz/fuzz_{part.partition(':')[2]}"]
     listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "targets", "all"], check=True, capture_output=True,
                             text=True).stdout
     places = {"diff": r"tests/diff/penstock-diff", "sim": r"tests/sim/penstock-sim", "sim:unit": r"tests/sim/\w+_test",
@@ -80,17 +88,34 @@ class Suite:
     def __init__(self):
         PLACE.mkdir(parents=True, exist_ok=True)
         copy_tree()
-        setup = ["meson", "setup", *(["--reconfigure"] if (BUILD / "build.ninja").exists() else []), str(BUILD), *OPTIONS]
-        if tool(setup, BUILD_SECONDS, LOG) != 0:
+        self.configure(BUILD, OPTIONS)
+        self.fuzzes = False
+
+    @staticmethod
+    def configure(build, options, environment=None):
+        setup = ["meson", "setup", *(["--reconfigure"] if (build / "build.ninja").exists() else []), str(build), *options]
+        if tool(setup, BUILD_SECONDS, LOG, environment) != 0:
             sys.exit(f"planted: the copy cannot be configured, see {LOG}")
 
     def builds(self, parts):
-        targets = [target for part in parts for target in targets_of(part)]
-        return not targets or tool(["ninja", "-j2", "-C", str(BUILD), *targets], BUILD_SECONDS, LOG) == 0
+        fuzzed = [part for part in parts if part.startswith("fuzz:")]
+        if fuzzed and not self.fuzzes:
+            self.configure(FUZZ_BUILD, FUZZ_OPTIONS, FUZZ_ENVIRONMENT)
+            self.fuzzes = True
+        work = [(FUZZ_BUILD, fuzzed), (BUILD, [part for part in parts if part not in fuzzed])]
+        for build, some in work:
+            targets = [target for part in some for target in targets_of(part)]
+            if targets and tool(["ninja", "-j2", "-C", str(build), *targets], BUILD_SECONDS, LOG) != 0:
+                return False
+        return True
 
     def passes(self, part):
         if part in SCRIPTS:
             return tool(SCRIPTS[part], TEST_SECONDS, LOG) == 0
+        if part.startswith("fuzz:"):
+            search = ["python3", "tests/fuzz/run.py", "--build", str(FUZZ_BUILD), "--only", part.partition(":")[2],
+                      "--seed", "1", "--executions", str(FUZZ_EXECUTIONS)]
+            return tool(search, TEST_SECONDS, LOG) == 0
         targets = targets_of(part)
         if not targets:
             sys.exit(f"planted: there is no part {part} in the suite")

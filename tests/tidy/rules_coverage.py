@@ -65,6 +65,26 @@ def planted(tree):
     return found
 
 
+def invariants(tree):
+    """Every invariant has a planted fault that breaks it, and faults break none that there is not."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "planted"))
+    import fault as planted_fault  # pylint: disable=import-outside-toplevel
+
+    folder, listed = "tests/planted/", "tests/planted/invariants.txt"
+    if listed not in tree.files:
+        return [Violation(listed, 1, "invariants", "the list is missing")]
+    try:
+        faults = planted_fault.load(tree.root / folder)
+    except (planted_fault.FaultError, ValueError):
+        return []  # the rule above tells it
+    names = planted_fault.invariants(tree.root / folder)
+    broken = {name for fault in faults for name in fault.breaks}
+    return [Violation(listed, line_of(tree.text(listed), tree.text(listed).find(f"\n{name}:") + 1), "invariants",
+                      f"no planted fault breaks {name}") for name in names if name not in broken] + \
+           [Violation(folder + fault.origin, 1, "invariants", f"{fault.name} breaks {name}, which is no invariant")
+            for fault in faults for name in fault.breaks if name not in names]
+
+
 def divergences(tree):
     """The ledger of divergences from ikcp has the rows that penstock-diff counts, and no others."""
     listed, page = "tests/diff/divergence.def", "docs/divergences.md"
@@ -78,4 +98,4 @@ def divergences(tree):
             for name, line in told.items() if name not in counted]
 
 
-RULES = [_rule(*entry) for entry in LISTS] + [planted, divergences]
+RULES = [_rule(*entry) for entry in LISTS] + [planted, invariants, divergences]

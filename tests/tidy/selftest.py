@@ -27,6 +27,15 @@ loader.exec_module(run)
 HEADER = "// Planted: a header of the self-test.\n#pragma once\n\n{}\n"
 SOURCE = "// Planted: a source of the self-test.\n{}\n"
 MARK = "TO" + "DO"
+FAULT = """[[fault]]
+name = "planted-fault"
+file = "lib/base/ring.hpp"
+find = "#pragma once"
+replace = ""
+why = "the self-test wants it"
+caught_by = ["unit:base"]
+breaks = ["{}"]
+"""
 
 # rule, file, its text, and what is shown. {old} stands for the text that the file had.
 PLANTED = (
@@ -66,6 +75,8 @@ PLANTED = (
     ("kcp_refusals", "lib/proto/kcp/refusal.def", "{old}\nREFUSAL(planted_refusal, kcp_closed)\n", "an untested refusal"),
     ("kcp_rules", "tests/vectors/rules_4A.txt", "{old}\nplanted-rule\n", "an untested rule"),
     ("planted", "lib/base/ring.hpp", HEADER.format(""), "a fault whose code is gone"),
+    ("invariants", "tests/planted/invariants.txt", "{old}frugality: no memory is used\n", "an invariant that nothing breaks"),
+    ("invariants", "tests/planted/planted.toml", FAULT.format("unheard-of"), "a fault that breaks no invariant of the list"),
     ("divergences", "tests/diff/divergence.def", '{old}\nDIVERGENCE(planted_row, "planted")\n', "a divergence without reason"),
     ("divergences", "docs/divergences.md", "{old}\n| planted_row | - | - | - | - |\n", "a divergence of nobody"),
     ("messages", "docs/troubleshooting.md", "{old}\n| message | |\n|---|---|\n| `planted words of nobody` | |\n", "a message of nobody"),
