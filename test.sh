@@ -11,7 +11,8 @@
 #   --only PART    this part; may be repeated. Parts, in this order:
 #                  tidy unit unit-asan sim sim-asan diff fuzz dpdk threads speed
 #                  badinput scripts syscalls service load interop telemetry
-#                  top qemu main planted
+#                  top qemu main planted coverage; coverage runs with
+#                  --long only, unless it is named
 #
 # Every part is counted: a part that is missing, told no count or ran out of
 # its time is a failure. Logs are in build/test-logs. The last line is
@@ -20,7 +21,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-parts=(tidy unit unit-asan sim sim-asan diff fuzz dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted)
+parts=(tidy unit unit-asan sim sim-asan diff fuzz dpdk threads speed badinput scripts syscalls service load interop telemetry top qemu main planted coverage)
 logs=build/test-logs
 only=()
 long=no
@@ -61,7 +62,10 @@ parse() {
         esac
         shift
     done
-    ((${#only[@]} > 0)) || only=("${parts[@]}")
+    ((${#only[@]} == 0)) || return 0
+    only=("${parts[@]}")
+    # The last part.
+    [[ $long == yes ]] || unset 'only[-1]'
 }
 
 install_packages() {
@@ -172,6 +176,18 @@ build_fuzz() {
         '-Ddpdk=false -Dfuzzing=true -Db_sanitize=address,undefined -Db_lundef=false --buildtype=debugoptimized -Doptimization=1' fuzz
 }
 
+# Without sanitizers, for number.
+build_fuzz_fast() {
+    CC='ccache clang-19' CXX='ccache clang++-19' build build-fuzz-fast \
+        '-Ddpdk=false -Dfuzzing=true -Db_lundef=false --buildtype=release -Doptimization=2' fuzz
+}
+build_coverage() {
+    local targets
+    mapfile -t targets < <(tests/coverage/run.py --targets)
+    CC='ccache clang-19' CXX='ccache clang++-19' build build-coverage \
+        '-Ddpdk=false -Dcoverage=true -Db_lundef=false --buildtype=debugoptimized -Doptimization=1' "${targets[@]}"
+}
+
 # Catch2 programs below a folder of a build, each a step. There must be one.
 catch_programs() {
     local part=$1 dir=$2 program
@@ -217,7 +233,10 @@ part_fuzz() {
     build_fuzz || return 1
     # Replay of every corpus, then a search by each harness, two at a time. The suite judges a change, so it begins its
     # searches the same way each time; what is new is looked for with --long.
-    if [[ $long == yes ]]; then step fuzz 21600 python3 tests/fuzz/run.py --seconds 3600
+    if [[ $long == yes ]]; then
+        step fuzz 21600 python3 tests/fuzz/run.py --seconds 3600
+        build_fuzz_fast || return 1
+        step fuzz 10800 python3 tests/fuzz/run.py --build build-fuzz-fast --executions 1000000000 --seconds 120 --at-most 7200
     else step fuzz 1800 python3 tests/fuzz/run.py --seconds 20 --seed 1; fi
 }
 part_dpdk() { build_release && catch_programs dpdk build/tests/dpdk; }
@@ -268,6 +287,8 @@ part_planted() {
     [[ $planted == all ]] || choice=(--some "$planted" --turn "$(git rev-list --count HEAD)")
     step planted 14400 python3 tests/planted/run.py "${choice[@]}"
 }
+
+part_coverage() { build_coverage && step coverage 7200 python3 tests/coverage/run.py; }
 
 run_part() {
     local part=$1 started=$SECONDS counts

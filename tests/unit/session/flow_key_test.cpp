@@ -61,6 +61,14 @@ TEST_CASE("each mode looks at its own parts", "[flow_key]") {
   CHECK(by_conv.remote == net::Endpoint{});
 }
 
+TEST_CASE("the hash of a path is that of its key, in each mode", "[flow_key]") {
+  for (const net::Path& path : {path_v4(), path_v6()}) {
+    for (const auto mode : {SessionKeyMode::address, SessionKeyMode::address_conv, SessionKeyMode::conv}) {
+      CHECK(flow_hash(mode, path, 42, sip) == hash(flow_key(mode, path, 42), sip));
+    }
+  }
+}
+
 TEST_CASE("the hint of the next hop is no part of a key", "[flow_key]") {
   net::Path path = path_v4();
   const FlowKey before = flow_key(SessionKeyMode::address_conv, path, 1);

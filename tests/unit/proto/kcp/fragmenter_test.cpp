@@ -123,12 +123,10 @@ TEST_CASE("any pieces and any limit give back the same bytes") {
   for (int round = 0; round < 2000; ++round) {
     const std::string text = text_of(rng.below(4000));
     SegmentQueue message(world.chunks);
-    std::uint32_t pieces = 0;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t part = std::min<std::size_t>(text.size() - at, rng.below(rng.below(2) == 0 ? 40 : 2500));
       REQUIRE(message.push_back(world.datagram({reinterpret_cast<const std::uint8_t*>(text.data()) + at, part})));
       at += part;
-      ++pieces;
     }
     const auto mss = static_cast<std::uint32_t>(26 + rng.below(8950));
     const auto count_max = static_cast<std::uint32_t>(1 + rng.below(255));

@@ -35,6 +35,13 @@ TEST_CASE("of two transmissions within a millisecond the later one is meant") {
   CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(6'000), Stamp32(0))) == 100u);
 }
 
+TEST_CASE("an age is not negative, and no longer than its field") {
+  SendSlot slot;
+  slot.record(Moment::at(Instant::at_us(5'900), Stamp32(0)));
+  CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(5'100), Stamp32(0))) == 0u);
+  CHECK(slot.since(Stamp32(5), Moment::at(Instant::at_us(5'000'000'000), Stamp32(0))) == 0xffff'ffffu);
+}
+
 TEST_CASE("the age of an only transmission follows from when it is to be repeated") {
   for (const bool quick : {false, true}) {
     Options options;
