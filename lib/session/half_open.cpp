@@ -1,11 +1,45 @@
 #include "session/half_open.hpp"
 
-#include <limits>
+#include <cstring>
 #include <utility>
 
 #include "base/assert.hpp"
 
 namespace penstock {
+
+namespace {
+
+// Stands in front of each held datagram, in its block.
+struct HeldLink {
+  Block* next = nullptr;          // the one that came before, or behind it once the chain was turned round
+  std::uint32_t length = 0;       // of the datagram
+  OpeningNumbers numbers_so_far;  // of it and all that came before
+};
+
+HeldLink link_of(const Block& block) {
+  HeldLink link;
+  std::memcpy(&link, block.data, sizeof link);
+  return link;
+}
+
+void set_link(Block& block, const HeldLink& link) { std::memcpy(block.data, &link, sizeof link); }
+
+}  // namespace
+
+HeldChain::HeldChain(Block* newest) {
+  while (newest != nullptr) {
+    HeldLink link = link_of(*newest);
+    Block* const before = std::exchange(link.next, oldest_);
+    set_link(*newest, link);
+    oldest_ = std::exchange(newest, before);
+  }
+}
+
+Segment HeldChain::take() {
+  if (oldest_ == nullptr) return {};
+  const HeldLink link = link_of(*oldest_);
+  return Segment::adopt(std::exchange(oldest_, link.next), sizeof(HeldLink), link.length);
+}
 
 HalfOpenTable::HalfOpenTable(Arena& arena, const HalfOpenLimits& limits, PrefixQuota& quota, SipKey key)
     : entries_(arena.make<HalfOpen>(limits.entries_max)),
@@ -53,26 +87,39 @@ HalfOpen* HalfOpenTable::open(const net::Path& path, std::uint32_t conv, Instant
   return &entry;
 }
 
-void HalfOpenTable::hold(HalfOpen& entry, std::span<const std::uint8_t> datagram, SmallBlocks& blocks) {
-  if (entry.held != nullptr) return;
-  Segment copy;
-  if (blocks.has_plenty_for(datagram.size())) copy = blocks.copy(datagram);
-  if (!copy.holds()) {
+bool HalfOpenTable::hold(HalfOpen& entry, std::span<const std::uint8_t> datagram, const OpeningNumbers& numbers,
+                         SmallBlocks& blocks) {
+  HeldLink link{entry.held, static_cast<std::uint32_t>(datagram.size()), {}};
+  if (entry.held != nullptr) link.numbers_so_far = link_of(*entry.held).numbers_so_far;
+  if ((numbers & ~link.numbers_so_far).none()) return true;
+  link.numbers_so_far |= numbers;
+  Segment place;
+  const std::size_t bytes = sizeof link + datagram.size();
+  if (blocks.has_plenty_for(bytes)) place = blocks.allocate(static_cast<std::uint32_t>(bytes));
+  if (!place.holds()) {
     ++counters_.not_held;
-    return;
+    return false;
   }
-  PENSTOCK_ASSERT(copy.offset() == 0 && datagram.size() <= std::numeric_limits<std::uint16_t>::max());
-  entry.held_bytes = static_cast<std::uint16_t>(datagram.size());
-  entry.held = copy.detach();
+  PENSTOCK_ASSERT(place.offset() == 0);
+  std::memcpy(place.writable().data() + sizeof link, datagram.data(), datagram.size());
+  set_link(*place.block(), link);
+  entry.held = place.detach();
+  ++entry.held_count;
+  PENSTOCK_ASSERT(entry.held_count <= opening_window_max);
+  ++counters_.held;
+  return true;
 }
 
-Segment HalfOpenTable::prove(HalfOpen& entry) {
+HeldChain HalfOpenTable::prove(HalfOpen& entry) {
   ++counters_.proven;
   return leave(static_cast<std::uint32_t>(&entry - entries_.data()));
 }
 
 void HalfOpenTable::expire(Instant now, std::uint32_t budget) {
-  for (; budget > 0 && oldest_ != none && age_ms(entries_[oldest_], now) >= timeout_ms_; --budget) {
+  for (std::uint32_t spent = 0; spent < budget && oldest_ != none;) {
+    const HalfOpen& entry = entries_[oldest_];
+    if (age_ms(entry, now) < timeout_ms_) return;
+    spent += 1u + entry.held_count;
     ++counters_.expired;
     leave(oldest_);
   }
@@ -96,7 +143,7 @@ std::uint32_t HalfOpenTable::take_place() {
   return std::exchange(free_, entries_[free_].behind);
 }
 
-Segment HalfOpenTable::leave(std::uint32_t place) {
+HeldChain HalfOpenTable::leave(std::uint32_t place) {
   HalfOpen& entry = entries_[place];
   const net::Path path{.local = entry.local, .remote = entry.remote, .interface = entry.interface};
   const bool erased = index_.erase(hash_of(path, entry.conv), std::uint64_t{place} + 1);
@@ -104,8 +151,7 @@ Segment HalfOpenTable::leave(std::uint32_t place) {
   if (limits_.bounds_prefixes()) quota_.release(limits_.listener, entry.remote.address);
   (entry.before == none ? oldest_ : entries_[entry.before].behind) = entry.behind;
   (entry.behind == none ? latest_ : entries_[entry.behind].before) = entry.before;
-  Segment held;
-  if (entry.held != nullptr) held = Segment::adopt(std::exchange(entry.held, nullptr), 0, entry.held_bytes);
+  HeldChain held(std::exchange(entry.held, nullptr));
   entry.behind = std::exchange(free_, place);
   if (count() <= capacity() - capacity() / 4 && count() < capacity()) stateless_ = false;
   return held;

@@ -1,9 +1,14 @@
 // HalfOpenTable: who has begun a conversation at a listener and not yet shown that he receives at his address.
 //
-// An entry is one cache line: the flow, when it came, its place in the order of opening, and the first datagram if a small
-// block was to spare for it. It is no session: no machine, no timer, no service knows of it. Entries are found by a keyed
-// hash of the whole flow, whatever the listener's key mode, within the two lines that a BucketTable looks at. They leave
-// when the peer proves itself, or when their time is up, the oldest first, so nothing is ever scanned.
+// An entry is one cache line: the flow, when it came, its place in the order of opening, and the head of a chain of what its
+// peer has sent since, as far as small blocks were to spare. It is no session: no machine, no timer, no service knows of it.
+// Entries are found by a keyed hash of the whole flow, whatever the listener's key mode, within the two lines that a
+// BucketTable looks at. They leave when the peer proves itself, or when their time is up, the oldest first, so nothing is ever
+// scanned.
+//
+// A client without congestion window sends its whole opening window before it hears a word. So the chain takes each number
+// of that window once, and needs no other bound: OpeningNumbers::max datagrams, each in one block. All chains together take
+// half of each class of small blocks at the most.
 //
 // Room is never made by throwing somebody out, as a flood would throw out the honest. A full table goes *stateless* until a
 // quarter of it is free again: newcomers get their challenge and no entry, and come in by the proof alone. A prefix that
@@ -11,8 +16,10 @@
 // One core owns a table. All memory is the arena's.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "base/arena.hpp"
 #include "base/siphash.hpp"
@@ -26,17 +33,40 @@
 
 namespace penstock {
 
+// The numbers of an opening window that a datagram carries, or that a chain holds. ikcp reckons with a window of 128 before
+// it has heard of ours, so none sends more unasked.
+inline constexpr std::uint32_t opening_window_max = 128;
+using OpeningNumbers = std::bitset<opening_window_max>;
+
+// Datagrams in the order in which they came; whoever has it owns them. Each begins in its block behind a HeldLink.
+class HeldChain {
+ public:
+  HeldChain() = default;
+  // Takes over a chain from its newest block on.
+  explicit HeldChain(Block* newest);
+  HeldChain(HeldChain&& other) noexcept : oldest_(std::exchange(other.oldest_, nullptr)) {}
+  HeldChain& operator=(HeldChain&&) = delete;
+  ~HeldChain() {
+    while (take().holds()) continue;
+  }
+  // The next one; holds nothing when there is none.
+  Segment take();
+
+ private:
+  Block* oldest_ = nullptr;
+};
+
 // One that has begun. Only the table writes to it.
 struct alignas(cache_line_bytes) HalfOpen {
   net::Endpoint local;
   net::Endpoint remote;
   std::uint16_t interface = 0;
-  std::uint16_t held_bytes = 0;  // of the first datagram, in `held`
+  std::uint16_t held_count = 0;  // datagrams in the chain
   std::uint32_t conv = 0;
   std::uint32_t opened_ms = 0;  // of the worker's clock, its low bits: times out long before they come round
   std::uint32_t before = 0;     // the one opened before it …
   std::uint32_t behind = 0;     // … and behind it; of a free place the next free one
-  Block* held = nullptr;        // the first datagram, from a pool of SmallBlocks
+  Block* held = nullptr;        // the newest of the chain, from a pool of SmallBlocks
 
   bool is_of(const net::Path& path, std::uint32_t conv_sought) const {
     return conv == conv_sought && local == path.local && remote == path.remote && interface == path.interface;
@@ -57,7 +87,8 @@ struct HalfOpenCounters {
   std::uint64_t opened = 0;     // entries made
   std::uint64_t proven = 0;     // … that left because their peer proved itself
   std::uint64_t expired = 0;    // … that left because he did not
-  std::uint64_t not_held = 0;   // … whose datagram was not kept, since small blocks were scarce
+  std::uint64_t held = 0;       // datagrams kept until the proof
+  std::uint64_t not_held = 0;   // … that were not kept, since small blocks were scarce
   std::uint64_t stateless = 0;  // first datagrams for which no entry was made
 };
 
@@ -74,18 +105,17 @@ class alignas(cache_line_bytes) HalfOpenTable {
   HalfOpen* find(const net::Path& path, std::uint32_t conv);
   // Makes the entry of a flow that has none. nullptr while the table or the flow's prefix is stateless, which is counted.
   HalfOpen* open(const net::Path& path, std::uint32_t conv, Instant now);
-  // A first datagram gets no entry because the caller would have none: it counts as stateless.
-  void pass_by(Instant now) {
-    ++counters_.stateless;
-    last_stateless_ = now;
-  }
-  // Keeps a copy of an entry's first datagram in the smallest class that holds it, unless half of that class is in use: what
-  // sessions hold goes first. Once an entry holds one, later ones are left.
-  void hold(HalfOpen& entry, std::span<const std::uint8_t> datagram, SmallBlocks& blocks);
-  // The peer proved itself: the entry leaves, and what it held, if anything, is the caller's.
-  Segment prove(HalfOpen& entry);
-  // Lets the oldest go whose time is up, `budget` at the most.
+  // Keeps a copy of a datagram that carries these numbers, in the smallest class that holds it, unless half of that class is in
+  // use: what sessions hold goes first. One that brings no number which the chain lacks is left. True when the chain has
+  // all that it brought.
+  bool hold(HalfOpen& entry, std::span<const std::uint8_t> datagram, const OpeningNumbers& numbers,
+            SmallBlocks& blocks);
+  // The peer proved itself: the entry leaves, and what it held is the caller's.
+  HeldChain prove(HalfOpen& entry);
+  // Lets the oldest go whose time is up, until entries and their datagrams come to `budget`.
   void expire(Instant now, std::uint32_t budget);
+  // How long ago an entry was made, in whole milliseconds.
+  Duration age(const HalfOpen& entry, Instant now) const { return Duration::ms(age_ms(entry, now)); }
   // When the oldest one's time is up; never() when there is none.
   Instant next_deadline(Instant now) const;
   void clear();
@@ -110,8 +140,13 @@ class alignas(cache_line_bytes) HalfOpenTable {
   std::uint32_t age_ms(const HalfOpen& entry, Instant now) const {
     return static_cast<std::uint32_t>(now.count_ms()) - entry.opened_ms;
   }
+  // A first datagram gets no entry.
+  void pass_by(Instant now) {
+    ++counters_.stateless;
+    last_stateless_ = now;
+  }
   std::uint32_t take_place();
-  Segment leave(std::uint32_t place);
+  HeldChain leave(std::uint32_t place);
 
   std::span<HalfOpen> entries_;
   BucketTable index_;  // by hash_of(): place + 1
