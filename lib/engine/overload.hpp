@@ -2,7 +2,8 @@
 //
 // A full queue alone is no reason: whoever sends as fast as he is answered keeps it full and loses nothing, and a million
 // honest clients may come at once. What counts is that in most turns a burst came full while proven peers had to be sent to
-// again, since their acknowledgements were lost or late: for one datagram of 64 that they sent, or more, within a window of
+// again, since their acknowledgements were lost or late (only sessions that have had a round trip measured count, as a first
+// timeout is a guess): for one datagram of 64 that they sent, or more, within a window of
 // 10 ms. Each such window raises the level by one; a second without, in which nobody was refused, lowers it by one. A level
 // only says what a *full* burst drops: as soon as the worker has caught up newcomers come in, and one each millisecond
 // whatever happens. So they live on what is left over.
@@ -50,7 +51,8 @@ class Overload {
     return (level_ == Level::newcomers || silent < repeats_after) && !trickles(now);
   }
   bool sheds_newcomer(Instant now) { return full_ && level_ >= Level::newcomers && !trickles(now); }
-  // At the end of each turn. `resent`: segments sent again for want of an acknowledgement, since start.
+  // At the end of each turn. `resent`: segments sent again for want of an acknowledgement, by sessions past their first, since
+  // start.
   void end_turn(std::uint64_t resent, Instant now) {
     ++(turn_is_full_ ? full_turns_ : other_turns_);
     full_ = turn_is_full_ = false;

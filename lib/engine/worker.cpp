@@ -63,7 +63,7 @@ void Worker::run_once(Instant asked_now) {
   all = send_all(world, now) && all;
   spread_news(world);
 
-  world.overload.end_turn(world.machine_counters.retransmit_timeout, now);
+  world.overload.end_turn(world.machine_counters.retransmit_settled, now);
   world.backlog = !all;
   ++world.stats.turns;
   if (gap > stall_gap) ++world.stats.stalls;

@@ -14,6 +14,7 @@ struct Counters {
   std::uint64_t beyond_window = 0;        // PUSH segments right of the receive window; neither stored nor acknowledged
   std::uint64_t no_memory = 0;            // PUSH segments that could not be stored and were not acknowledged
   std::uint64_t retransmit_timeout = 0;   // resends because the RTO ran out
+  std::uint64_t retransmit_settled = 0;   // … of these, those of sessions that had a round trip measured before
   std::uint64_t retransmit_fast = 0;      // resends because later segments were acknowledged
   std::uint64_t acks_sent = 0;            // ACK segments
   std::uint64_t acks_received = 0;        // ACK segments that named a transmission still unacknowledged

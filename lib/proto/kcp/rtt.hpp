@@ -20,6 +20,7 @@ class Rtt {
   void sample(std::uint32_t rtt_us, const Options& options);
 
   std::uint32_t srtt_us() const { return srtt_us_; }  // 0 before the first sample
+  bool measured() const { return srtt_us_ != 0; }
   std::uint32_t rttvar_us() const { return rttvar_us_; }
   std::uint32_t rto_us() const { return rto_us_; }
 

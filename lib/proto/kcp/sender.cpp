@@ -232,6 +232,7 @@ void Sender::resend(OutDatagram& out, Heading heading, Seq32 sn, Cause cause, co
   scan_timeout_ |= timed_out;
   scan_fast_ |= !timed_out;
   ++(timed_out ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
+  if (timed_out && rtt.measured()) ++env.counters.retransmit_settled;
   env.counters.bytes_retransmitted += slot.payload.length();
   ++env.counters.segments_sent;
   ++retransmissions_;

@@ -42,11 +42,11 @@ void suffer(Rig& rig, int times) {
     Instant now = rig.now + Duration::seconds(1 + i);
     for (int turn = 0; turn < 20; ++turn) {
       overload.on_burst(true);
-      overload.end_turn(rig.world().machine_counters.retransmit_timeout, now - Duration::seconds(2));
+      overload.end_turn(rig.world().machine_counters.retransmit_settled, now - Duration::seconds(2));
     }
-    rig.world().machine_counters.retransmit_timeout += 10;
+    rig.world().machine_counters.retransmit_settled += 10;
     overload.on_burst(true);
-    overload.end_turn(rig.world().machine_counters.retransmit_timeout, now);
+    overload.end_turn(rig.world().machine_counters.retransmit_settled, now);
   }
 }
 

@@ -45,6 +45,21 @@ TEST_CASE("each timeout grows the RTO by the law of nodelay") {
   }
 }
 
+TEST_CASE("a timeout counts as one of a settled path once a round trip was measured there") {
+  Bench bench;
+  bench.send_many(2);
+  bench.write(0);
+  const auto again = [&](std::int64_t at) { return bench.write_sns(at).size(); };
+  REQUIRE(again(bench.sender.next_resend().count_us()) == 2);
+  CHECK(bench.world.counters.retransmit_timeout == 2);
+  CHECK(bench.world.counters.retransmit_settled == 0);
+  bench.acknowledge(bench.now_us + 30'000, {{0, 0}}, 1);
+  REQUIRE(bench.rtt.measured());
+  REQUIRE(again(bench.sender.next_resend().count_us()) == 1);
+  CHECK(bench.world.counters.retransmit_timeout == 3);
+  CHECK(bench.world.counters.retransmit_settled == 1);
+}
+
 TEST_CASE("a doubled RTO stays within its 32 bits") {
   Options options = plain();
   options.dead_link = 255;
