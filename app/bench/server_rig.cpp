@@ -31,6 +31,8 @@ NodeConfig node_for(std::uint32_t sessions) {
   listener.admission.port = server_port;
   listener.admission.sessions_max = sessions;
   listener.admission.half_open_max = sessions;
+  // The crowd speaks KCP by heart and answers no challenge. What is measured lies behind it.
+  listener.admission.challenge = false;
   listener.admission.per_prefix_max = sessions;
   listener.kcp.nodelay = 1;
   listener.kcp.interval_ms = 10;

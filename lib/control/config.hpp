@@ -141,15 +141,17 @@ struct ListenerConfig {
   std::uint32_t probe_ms = 7'000;           // first zero-window probe, 100 … 120,000 (ikcp 1.7: 7,000; 2.0: 5,000)
   bool fastack_conserve = false;  // count an acknowledgement for fast retransmit only when it is newer than the segment
 
-  bool roaming = false;               // with key "address+conv": a client may change its address once it has proven it
-  std::uint32_t sessions_max = 0;     // sessions of this listener; 0 = limits.sessions_max
-  std::uint32_t half_open_max = 0;    // sessions without proof of address; 0 = a quarter of sessions_max
-  std::uint32_t per_prefix_max = 0;   // sessions per IPv4 /24 or IPv6 /56; 0 = no limit
-  std::uint32_t idle_timeout_s = 30;  // nothing from the peer for so long ends the session, 1 … 86,400
-  std::uint32_t liveness_probes = 3;  // questions to a silent peer before that, 0 … 8
-  std::uint32_t half_open_timeout_s = 10;  // no proof of address within this ends it, 1 … 3,600
-  std::uint32_t stall_timeout_s = 120;     // a window shut for so long ends it, 1 … 3,600
-  std::uint32_t quarantine_s = 5;          // a closed session's late datagrams are ignored for so long, 0 … 300
+  bool roaming = false;             // with key "address+conv": a client may change its address once it has proven it
+  std::uint32_t sessions_max = 0;   // sessions of this listener; 0 = limits.sessions_max
+  bool challenge = true;            // strangers prove their address before they get a session
+  std::uint32_t half_open_max = 0;  // strangers remembered; 0 = a quarter of sessions_max, at most 65,536
+  std::uint32_t half_open_per_prefix_max = 1'024;  // … of them per IPv4 /24 or IPv6 /56; 0 = no limit
+  std::uint32_t per_prefix_max = 0;                // sessions per IPv4 /24 or IPv6 /56; 0 = no limit
+  std::uint32_t idle_timeout_s = 30;               // nothing from the peer for so long ends the session, 1 … 86,400
+  std::uint32_t liveness_probes = 3;               // questions to a silent peer before that, 0 … 8
+  std::uint32_t half_open_timeout_s = 10;          // a stranger is remembered for so long, 1 … 3,600
+  std::uint32_t stall_timeout_s = 120;             // a window shut for so long ends it, 1 … 3,600
+  std::uint32_t quarantine_s = 5;  // a closed session's late datagrams are ignored for so long, 0 … 300
 };
 
 struct Config {

@@ -72,7 +72,9 @@ void read_kcp(TableReader& table, ListenerConfig& listener) {
 void read_admission(TableReader& table, ListenerConfig& listener) {
   table.flag("roaming", listener.roaming);
   table.integer("sessions_max", listener.sessions_max, 0, 16'777'216);
+  table.flag("challenge", listener.challenge);
   table.integer("half_open_max", listener.half_open_max, 0, 16'777'216);
+  table.integer("half_open_per_prefix_max", listener.half_open_per_prefix_max, 0, 16'777'216);
   table.integer("per_prefix_max", listener.per_prefix_max, 0, 16'777'216);
   table.integer("idle_timeout_s", listener.idle_timeout_s, 1, 86'400);
   table.integer("liveness_probes", listener.liveness_probes, 0, 8);

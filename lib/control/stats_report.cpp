@@ -44,6 +44,14 @@ constexpr std::array worker_fields = {
     Field{"sessions", &WorkerStats::sessions_now},
     Field{"sessions_unproven", &WorkerStats::sessions_unproven_now},
     Field{"credit_waits", &WorkerStats::credit_waits},
+    Field{"half_open", &WorkerStats::half_open_now},
+    Field{"half_open_opened", &WorkerStats::half_open_opened},
+    Field{"half_open_expired", &WorkerStats::half_open_expired},
+    Field{"half_open_stateless", &WorkerStats::half_open_stateless},
+    Field{"half_open_held", &WorkerStats::half_open_held},
+    Field{"half_open_not_held", &WorkerStats::half_open_not_held},
+    Field{"challenges_sent", &WorkerStats::challenges_sent},
+    Field{"challenges_proven", &WorkerStats::challenges_proven},
     Field{"path_challenges_sent", &WorkerStats::path_challenges_sent},
     Field{"sessions_roamed", &WorkerStats::sessions_roamed},
     Field{"convs_shared", &WorkerStats::convs_shared},
@@ -309,6 +317,7 @@ Reply report_listener(std::string_view name, std::uint32_t index, std::span<cons
     sum.refused += part.refused;
     sum.sessions_now += part.sessions_now;
     sum.half_open_now += part.half_open_now;
+    sum.stateless_now += part.stateless_now;
     for (std::size_t i = 0; i < sum.closed.size(); ++i) sum.closed[i] += part.closed[i];
   }
   Reply reply;
@@ -317,6 +326,7 @@ Reply report_listener(std::string_view name, std::uint32_t index, std::span<cons
   reply.integer("refused", sum.refused);
   reply.integer("sessions", sum.sessions_now);
   reply.integer("half_open", sum.half_open_now);
+  reply.integer("stateless", sum.stateless_now);
   for (std::size_t i = 0; i < sum.closed.size(); ++i) {
     reply.integer(fmt::format("closed_{}", close_reason_names[i]), sum.closed[i]);
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/strangers.hpp"
+
 namespace penstock {
 
 namespace {
@@ -52,9 +54,9 @@ bool may_open(std::span<const std::uint8_t> datagram, std::uint32_t conv) {
 }
 
 std::optional<SessionId> admit(World& world, Listener& listener, net::Packet& packet, std::uint32_t conv,
-                               bool may_hand_over, Instant now) {
+                               bool may_hand_over, SessionId known, Instant now) {
   const SessionKeyMode mode = listener.config().key_mode;
-  if (world.config.workers > 1 && may_hand_over) {
+  if (world.config.workers > 1 && may_hand_over && !known.is_valid()) {
     const FlowOwnership& ownership = world.ownership[world.port_of(packet.path)];
     const bool roams = listener.config().roams();
     const std::uint32_t owner = ownership.owner(packet.path, roams, conv);
@@ -70,6 +72,7 @@ std::optional<SessionId> admit(World& world, Listener& listener, net::Packet& pa
   const FlowKey late = quarantine_key(mode, packet.path, conv);
   if (world.draining) why = net::DropReason::session_draining;
   else if (world.quarantine.contains(hash(late, world.parts.key), now)) why = net::DropReason::session_quarantined;
+  else if (listener.config().challenge) return meet(world, listener, packet, conv, known, now);
   else if (may_open(packet.payload.bytes(), conv)) {
     if (world.overload.sheds_newcomer(now)) why = net::DropReason::shed_newcomer;
     else if (const auto id = world.open_session(listener, packet.path, conv, kcp::Opening::by_peer, now, why))

@@ -82,6 +82,10 @@ Capacity capacity_of(const NodeConfig& node, const BufferPlan& plan) {
          Survey::cost(node.sessions_max) / std::min(node.sessions_max, Survey::window_max));
   memory("conversations that may roam", 1, FlowTable::cost(World::conv_places(node)));
   memory("prefix quotas", 1, PrefixQuota::cost(World::quota_places(node)));
+  const std::uint64_t half_open = World::half_open_places(node);
+  memory("half-open entries", half_open, sizeof(HalfOpen));
+  memory("index of half-open entries", 1, World::half_open_bytes(node) - half_open * sizeof(HalfOpen));
+  memory("prefix quotas of half-open entries", 1, PrefixQuota::cost(World::half_open_quota_places(node)));
   memory("closed conversations in quarantine", 1, Quarantine::cost(World::quarantine_places(node)));
   for (int i = 0; i < 3; ++i) {
     memory(fmt::format("kept payload, {} B blocks", SmallBlocks::class_bytes[i]), node.memory.small_blocks.blocks[i],

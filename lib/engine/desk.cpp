@@ -132,12 +132,13 @@ void roll_rates(WorkerStats& stats, RateWindow& window, Instant now) {
             .tx_packets = stats.tx_packets};
 }
 
-ListenerStats listener_stats(const Listener& listener) {
+ListenerStats listener_stats(const Listener& listener, const HalfOpenTable& half_open) {
   const ListenerCounters& from = listener.counters();
   return {.opened = from.opened,
           .refused = from.refused_full + from.refused_half_open_full + from.refused_prefix_full + from.withdrawn,
           .sessions_now = listener.sessions(),
-          .half_open_now = listener.half_open(),
+          .half_open_now = listener.half_open() + half_open.count(),
+          .stateless_now = half_open.stateless() ? 1u : 0u,
           .closed = from.closed};
 }
 
@@ -182,8 +183,15 @@ void fill_snapshot(const World& world, StatsSnapshot& into, Instant now) {
     into.drops[i] = world.drops.of(static_cast<net::DropReason>(i));
   into.listener_count = world.listeners.count();
   for (std::uint16_t i = 0; i < world.listeners.count(); ++i) {
-    into.listeners[i] = listener_stats(world.listeners[i]);
-    into.worker.sessions_unproven_now += into.listeners[i].half_open_now;
+    const HalfOpenTable& half_open = world.half_open[i];
+    into.listeners[i] = listener_stats(world.listeners[i], half_open);
+    into.worker.sessions_unproven_now += world.listeners[i].half_open();
+    into.worker.half_open_now += half_open.count();
+    into.worker.half_open_opened += half_open.counters().opened;
+    into.worker.half_open_expired += half_open.counters().expired;
+    into.worker.half_open_stateless += half_open.counters().stateless;
+    into.worker.half_open_held += half_open.counters().held;
+    into.worker.half_open_not_held += half_open.counters().not_held;
   }
   into.histograms = world.histograms;
   into.histograms[static_cast<std::size_t>(HistogramId::rtt_us)] = world.machine_counters.rtt_us;

@@ -1,6 +1,7 @@
 #include "engine/intake.hpp"
 
 #include "engine/admission.hpp"
+#include "engine/refusals.hpp"
 #include "engine/roaming.hpp"
 
 namespace penstock {
@@ -9,14 +10,6 @@ namespace {
 
 // Bursts that a draining receive takes of one queue at the most: a queue's whole ring, so that a flood cannot hold it.
 constexpr std::uint32_t drain_bursts_max = 64;
-
-static_assert(static_cast<int>(net::DropReason::kcp_closed) - static_cast<int>(net::DropReason::kcp_too_short) ==
-              static_cast<int>(kcp::Refusal::closed) - static_cast<int>(kcp::Refusal::too_short));
-
-net::DropReason drop_reason_of(kcp::Refusal refusal) {
-  const int step = static_cast<int>(refusal) - static_cast<int>(kcp::Refusal::too_short);
-  return static_cast<net::DropReason>(static_cast<int>(net::DropReason::kcp_too_short) + step);
-}
 
 // What a refusal of data alone leaves applied: the peer was heard.
 bool was_heard(kcp::Refusal refusal) {
@@ -73,6 +66,11 @@ bool is_shed(World& world, const Session& session, const net::Packet& packet, In
   return world.overload.sheds_unproven(now - session.last_heard, now);
 }
 
+// Where the address alone is the session, its peer may have begun another conversation from there.
+bool begins_anew(const World& world, const Listener& listener, SessionId id, std::uint32_t conv) {
+  return world.sessions[id.index()].conv != conv && listener.config().challenge;
+}
+
 // How many blocks are left for what comes and goes.
 enum class Supply : std::uint8_t { plenty, scarce, short_of };
 
@@ -95,7 +93,7 @@ Supply supply_of(const World& world) {
   return machine.on_datagram_in_need(std::move(compact), storage, now);
 }
 
-// Gives one datagram to its session's machine. `fresh` when the session was opened by it.
+// Gives one datagram to its session's machine. `fresh` when the session was opened by it, and by no proof.
 void deliver(World& world, SessionId id, net::Packet& packet, bool fresh, Supply supply, Instant now) {
   Session& session = world.sessions[id.index()];
   if (session.roams && !(session.path == packet.path) && !follow(world, id, packet, now)) {
@@ -157,14 +155,15 @@ void take_burst(World& world, Burst& burst, Instant now) {
     };
     SessionId id = world.flows.confirm(hashes[i], candidates[i], matches);
     if (!id.is_valid()) id = find_elsewhere(world, *burst.listeners[i], packet, burst.convs[i]);
-    const bool fresh = !id.is_valid();
-    if (fresh) {
-      const auto opened = admit(world, *burst.listeners[i], packet, burst.convs[i], !burst.handed_over, now);
+    bool fresh = false;
+    if (!id.is_valid() || begins_anew(world, *burst.listeners[i], id, burst.convs[i])) {
+      const auto opened = admit(world, *burst.listeners[i], packet, burst.convs[i], !burst.handed_over, id, now);
       if (!opened) {
         packet.payload.reset();
         continue;
       }
       id = *opened;
+      fresh = world.sessions[id.index()].state == SessionState::unproven;
     }
     deliver(world, id, packet, fresh, supply, now);
   }

@@ -46,11 +46,19 @@ struct WorkerStats {
   std::uint64_t steered_wrong = 0;  // datagrams that the port put on another queue than their owner's
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_now = 0;
-  std::uint64_t sessions_unproven_now = 0;
-  std::uint64_t credit_waits = 0;          // times an unproven session had to wait for credit
-  std::uint64_t path_challenges_sent = 0;  // questions to paths from which a known conversation came unproven
-  std::uint64_t sessions_roamed = 0;       // sessions whose peer proved another path and is reached by it since
-  std::uint64_t convs_shared = 0;          // sessions that opened with the conv of another, so that neither may roam
+  std::uint64_t sessions_unproven_now = 0;  // of listeners with challenge = false
+  std::uint64_t credit_waits = 0;           // times one of them had to wait for credit
+  std::uint64_t half_open_now = 0;          // strangers who were challenged and are remembered
+  std::uint64_t half_open_opened = 0;       // … since start
+  std::uint64_t half_open_expired = 0;      // … and proved nothing in time
+  std::uint64_t half_open_stateless = 0;    // first datagrams answered without being remembered
+  std::uint64_t half_open_held = 0;         // datagrams of theirs that were kept until the proof
+  std::uint64_t half_open_not_held = 0;     // … that were not, for want of small blocks
+  std::uint64_t challenges_sent = 0;        // answers to first datagrams
+  std::uint64_t challenges_proven = 0;      // … that were answered, and opened a session
+  std::uint64_t path_challenges_sent = 0;   // questions to paths from which a known conversation came unproven
+  std::uint64_t sessions_roamed = 0;        // sessions whose peer proved another path and is reached by it since
+  std::uint64_t convs_shared = 0;           // sessions that opened with the conv of another, so that neither may roam
   std::uint64_t timers_fired = 0;
   std::uint64_t overload_windows = 0;    // windows of 10 ms in which sessions that exist suffered by a full queue
   std::uint64_t overload_level_now = 0;  // Overload::Level
@@ -86,6 +94,7 @@ struct ListenerStats {
   std::uint64_t refused = 0;
   std::uint64_t sessions_now = 0;
   std::uint64_t half_open_now = 0;
+  std::uint64_t stateless_now = 0;  // 1 while strangers are challenged and not remembered
   std::array<std::uint64_t, close_reason_count> closed{};
 };
 

@@ -12,6 +12,8 @@ namespace {
 // thirty times a look. So the longest turn, when a million sessions end together, stays below 200,000 instructions.
 constexpr std::uint32_t timer_budget = 512;
 constexpr std::uint32_t timer_fire_units = 8;
+// Half-open entries of one listener that leave in one turn, together with the datagrams that they hold.
+constexpr std::uint32_t half_open_budget = 256;
 
 // A silent peer is asked for a sign of life, or given up when it was asked often enough.
 void on_silence(World& world, std::uint32_t place, Instant now) {
@@ -105,6 +107,7 @@ bool fire_timers(World& world, Instant now) {
         fire(world, place, kind, now);
       },
       timer_fire_units);
+  for (HalfOpenTable& table : world.half_open) table.expire(now, half_open_budget);
   return looked_at < timer_budget;
 }
 

@@ -64,7 +64,7 @@ class alignas(cache_line_bytes) Worker {
   void drain(Instant now);
   // Closes all sessions now.
   void stop(Instant now);
-  // True when no session is left and nothing waits to be sent, be it for room or for a neighbour's address.
+  // True when no session and no half-open entry is left, and nothing waits to be sent, be it for room or for a neighbour's address.
   bool quiet() const;
 
   Connections& connections() { return connections_; }

@@ -34,6 +34,13 @@ std::size_t ownership_cost_max() {
   return Arena::cost<std::uint8_t>(rss_key_bytes_max) + Arena::cost<std::uint16_t>(rss_reta_max);
 }
 
+HalfOpenLimits half_open_limits(const ListenerConfig& config, std::size_t listener) {
+  return {.listener = static_cast<std::uint16_t>(listener),
+          .entries_max = config.challenge ? config.half_open_max : 1,
+          .per_prefix_max = config.half_open_per_prefix_max,
+          .timeout = config.half_open_timeout};
+}
+
 // Independent streams of one seed; the labels only have to differ.
 enum class Stream : std::uint64_t { stack = 1, machines = 2 };
 
@@ -50,6 +57,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
       stack(given.arena, stack_of(node, worker_index), given.blocks, drops, given.key,
             Rng(given.seed).child(static_cast<std::uint64_t>(Stream::stack))),
       quota(given.arena, quota_places(node), given.key),
+      half_open_quota(given.arena, half_open_quota_places(node), given.key),
       listeners(given.arena, admissions(node), quota),
       quarantine(given.arena, quarantine_places(node)),
       challenge(given.key),
@@ -72,6 +80,8 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
     batches.emplace_back(*port, static_cast<std::uint16_t>(worker_index), node.burst);
   }
   for (const ListenerSetup& setup : node.listeners) {
+    half_open.emplace_back(given.arena, half_open_limits(setup.admission, half_open.size()), half_open_quota,
+                           given.key);
     PENSTOCK_ASSERT(setup.service < given.services.size());
     environments.push_back(
         {.options = setup.kcp, .memory = windows, .blocks = small_blocks, .rng = rng, .counters = machine_counters});
@@ -82,6 +92,29 @@ std::uint32_t World::quota_places(const NodeConfig& node) {
   const bool bounded =
       std::ranges::any_of(node.listeners, [](const ListenerSetup& setup) { return setup.admission.bounds_prefixes(); });
   return bounded ? node.sessions_max : 1;
+}
+
+std::uint32_t World::half_open_places(const NodeConfig& node) {
+  std::uint32_t places = 0;
+  for (const ListenerSetup& setup : node.listeners) places += half_open_limits(setup.admission, 0).entries_max;
+  return places;
+}
+
+std::size_t World::half_open_bytes(const NodeConfig& node) {
+  std::size_t bytes = 0;
+  for (const ListenerSetup& setup : node.listeners) {
+    bytes += HalfOpenTable::cost(half_open_limits(setup.admission, 0).entries_max);
+  }
+  return bytes;
+}
+
+std::uint32_t World::half_open_quota_places(const NodeConfig& node) {
+  std::uint32_t places = 1;
+  for (const ListenerSetup& setup : node.listeners) {
+    const HalfOpenLimits limits = half_open_limits(setup.admission, 0);
+    if (limits.bounds_prefixes()) places += limits.entries_max;
+  }
+  return places;
 }
 
 std::uint32_t World::conv_places(const NodeConfig& node) {
@@ -95,7 +128,8 @@ std::size_t World::arena_bytes(const NodeConfig& node) {
   const std::size_t ports = node.stack.ports.size();
   return SmallBlocks::cost(node.memory.small_blocks) + BuddyMemory::cost(node.memory.window_bytes) +
          SegmentChunkPool::cost(node.memory.chunks) + net::Stack::cost(node.stack) +
-         PrefixQuota::cost(quota_places(node)) + ListenerTable::cost(node.listeners.size()) +
+         PrefixQuota::cost(quota_places(node)) + PrefixQuota::cost(half_open_quota_places(node)) +
+         half_open_bytes(node) + ListenerTable::cost(node.listeners.size()) +
          Quarantine::cost(quarantine_places(node)) + FlowTable::cost(node.sessions_max) +
          FlowTable::cost(conv_places(node)) + SessionTable<kcp::Session>::cost(node.sessions_max) +
          TimerWheel::cost(node.sessions_max) + DirtyList::cost(node.sessions_max) + Survey::cost(node.sessions_max) +
@@ -209,6 +243,10 @@ void World::abandon_session(SessionId id) {
   flows.erase(hash(session->key(), parts.key), id);
   wheel.cancel_all(id.index());
   sessions.close(id);
+}
+
+void World::clear_half_open() {
+  for (HalfOpenTable& table : half_open) table.clear();
 }
 
 void World::close_all(CloseReason reason, Instant at) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +28,7 @@
 #include "proto/kcp/session.hpp"
 #include "session/challenge.hpp"
 #include "session/flow_table.hpp"
+#include "session/half_open.hpp"
 #include "session/listener.hpp"
 #include "session/ownership.hpp"
 #include "session/prefix_quota.hpp"
@@ -71,6 +73,11 @@ struct alignas(cache_line_bytes) World {
   static std::size_t arena_bytes(const NodeConfig& node);
   // Prefixes that may have to be told apart: none where no listener bounds them.
   static std::uint32_t quota_places(const NodeConfig& node);
+  static std::uint32_t half_open_quota_places(const NodeConfig& node);
+  // Entries of all half-open tables together.
+  static std::uint32_t half_open_places(const NodeConfig& node);
+  // What these tables take.
+  static std::size_t half_open_bytes(const NodeConfig& node);
   // Conversations that must be found without an address: none where no listener is keyed by it and lets clients roam.
   static std::uint32_t conv_places(const NodeConfig& node);
   // Closed conversations that are remembered: all that there can be, up to a million.
@@ -95,6 +102,8 @@ struct alignas(cache_line_bytes) World {
   void abandon_session(SessionId id);
   // Asks every session's machine to close; those that have nothing to send are over at once.
   void close_all(CloseReason reason, Instant at);
+  // Forgets who has begun and not proven himself yet.
+  void clear_half_open();
   // Sees to it that a session is found by its conv alone, if it is the only one that has it.
   void index_conv(SessionId id);
   void forget_conv(SessionId id);
@@ -118,8 +127,10 @@ struct alignas(cache_line_bytes) World {
   BuddyMemory windows;
   SegmentChunkPool chunks;
   net::Stack stack;
-  PrefixQuota quota;
+  PrefixQuota quota;            // of sessions
+  PrefixQuota half_open_quota;  // of half-open entries
   ListenerTable listeners;
+  std::deque<HalfOpenTable> half_open;  // by listener; one place where a listener challenges nobody
   Quarantine quarantine;
   Challenge challenge;
   FlowTable flows;

@@ -34,10 +34,15 @@ SessionKeyMode key_mode_of(control::SessionKey key) {
   }
 }
 
+// A stranger is remembered for a round trip; so many are 100,000 new ones a second, each for more than half of one.
+constexpr std::uint32_t half_open_default_max = 65'536;
+
 ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t node_sessions, std::uint32_t workers) {
   ListenerSetup to;
   const std::uint32_t sessions = from.sessions_max == 0 ? node_sessions : std::min(from.sessions_max, node_sessions);
-  const std::uint32_t half_open = from.half_open_max == 0 ? std::max(sessions / 4, 1u) : from.half_open_max;
+  const std::uint32_t half_open =
+      from.half_open_max == 0 ? std::clamp(sessions / 4, 1u, half_open_default_max) : from.half_open_max;
+  const std::uint32_t half_open_prefix = from.half_open_per_prefix_max == 0 ? half_open : from.half_open_per_prefix_max;
   const std::uint32_t per_prefix = from.per_prefix_max == 0 ? sessions : from.per_prefix_max;
   ListenerConfig& limits = to.admission;
   limits.name = from.name;
@@ -47,7 +52,9 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   limits.roaming = from.roaming;
   limits.service = static_cast<std::uint16_t>(from.service);
   limits.sessions_max = share(sessions, workers);
+  limits.challenge = from.challenge;
   limits.half_open_max = share(half_open, workers);
+  limits.half_open_per_prefix_max = share(half_open_prefix, workers);
   limits.per_prefix_max = share(per_prefix, workers);
   limits.idle_timeout = Duration::seconds(from.idle_timeout_s);
   limits.liveness_probes = from.liveness_probes;

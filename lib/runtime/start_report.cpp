@@ -91,6 +91,15 @@ std::string numa_warning(const nic::PortReport& port, std::span<const nic::Lcore
       port.device, port.numa_node, joined(far, ", "), far.size() == 1 ? "is" : "are", port.numa_node, port.numa_node);
 }
 
+std::string challenge_warning(const ListenerConfig& listener) {
+  if (listener.challenge) return "";
+  return fmt::format(
+      "warning: listener {} challenges nobody: whoever forges addresses fills its half-open sessions and shuts "
+      "newcomers "
+      "out; set challenge = true unless its peers cannot answer",
+      listener.name);
+}
+
 Sentences start_report(const control::Config& config, const Plan& plan,
                        std::span<const std::unique_ptr<nic::DpdkPort>> ports,
                        std::span<const std::unique_ptr<Seat>> seats) {
@@ -109,6 +118,10 @@ Sentences start_report(const control::Config& config, const Plan& plan,
   }
   for (const auto& port : ports) {
     if (std::string warning = numa_warning(port->report(), lcores); !warning.empty()) say.push_back(std::move(warning));
+  }
+  for (const ListenerSetup& listener : plan.node.listeners) {
+    if (std::string warning = challenge_warning(listener.admission); !warning.empty())
+      say.push_back(std::move(warning));
   }
   return say;
 }

@@ -23,4 +23,7 @@ std::vector<std::string> start_report(const control::Config& config, const Plan&
 // where the port is. `lcores` are the workers'.
 std::string numa_warning(const nic::PortReport& port, std::span<const nic::Lcore> lcores);
 
+// The warning for a listener that believes whom it does not know; empty when it challenges strangers.
+std::string challenge_warning(const ListenerConfig& listener);
+
 }  // namespace penstock::runtime

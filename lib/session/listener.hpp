@@ -30,15 +30,18 @@ struct ListenerConfig {
   std::uint16_t port = 0;                 // UDP port, 1 … 65535
   Protocol protocol = Protocol::kcp;
   SessionKeyMode key_mode = SessionKeyMode::address_conv;
-  std::uint16_t service = 0;                          // index of the service that its sessions are handed to
-  bool roaming = false;                               // with mode address_conv: as conv, a client may move
-  std::uint32_t sessions_max = 0;                     // sessions at a time, unproven ones included
-  std::uint32_t half_open_max = 0;                    // unproven sessions at a time
-  std::uint32_t per_prefix_max = 0;                   // sessions at a time per IPv4 /24 or IPv6 /56
-  Duration idle_timeout = Duration::seconds(60);      // a proven session that hears nothing for so long is closed
-  std::uint32_t liveness_probes = 0;                  // how often it is asked for a sign of life before, 0 … 8
-  Duration half_open_timeout = Duration::seconds(5);  // an unproven one of this age is closed
-  Duration quarantine = Duration::seconds(3);         // late datagrams of a closed session are dropped for so long
+  std::uint16_t service = 0;                      // index of the service that its sessions are handed to
+  bool challenge = true;                          // strangers prove their address before they get a session
+  bool roaming = false;                           // with mode address_conv: as conv, a client may move
+  std::uint32_t sessions_max = 0;                 // sessions at a time, unproven ones included
+  std::uint32_t half_open_max = 0;                // strangers remembered, or unproven sessions, at a time; at least 1
+  std::uint32_t half_open_per_prefix_max = ~0u;   // strangers remembered per IPv4 /24 or IPv6 /56
+  std::uint32_t per_prefix_max = 0;               // sessions at a time per IPv4 /24 or IPv6 /56
+  Duration idle_timeout = Duration::seconds(60);  // a proven session that hears nothing for so long is closed
+  std::uint32_t liveness_probes = 0;              // how often it is asked for a sign of life before, 0 … 8
+  Duration half_open_timeout =
+      Duration::seconds(5);                    // a stranger is forgotten, an unproven session closed; up to an hour
+  Duration quarantine = Duration::seconds(3);  // late datagrams of a closed session are dropped for so long
 
   // A client may change its address: the conv alone tells who owns its session.
   bool roams() const { return key_mode == SessionKeyMode::conv || roaming; }

@@ -19,9 +19,9 @@
 namespace penstock {
 
 enum class SessionState : std::uint8_t {
-  free,      // the place holds no session
-  unproven,  // half-open: the peer has not shown that it receives at its address; bytes out ≤ bytes in
-  proven,    // the peer acknowledged what only its address could have seen
+  free,  // the place holds no session
+  unproven,  // of a listener with challenge = false: the peer has not shown that it receives at its address; bytes out ≤ bytes in
+  proven,  // the peer acknowledged what only its address could have seen
 };
 
 // The two timers of a session in the wheel.
@@ -53,6 +53,7 @@ struct alignas(cache_line_bytes) Session {
   bool in_dirty_list = false;                              // waits in this turn's list of sessions to be polled
   bool readable = false;                                   // the service has not yet taken what was received
   bool announced : 1 = false;                              // the service was told of it
+  bool replaced : 1 = false;         // its peer began anew from the same address: what comes is for the successor
   bool over : 1 = false;             // its machine is closed: the place is freed at the turn's end
   std::uint8_t life_probes : 4 = 0;  // times that the peer was asked for a sign of life since last_heard
   bool roams : 1 = false;            // its peer may move to another path
@@ -81,7 +82,7 @@ struct alignas(cache_line_bytes) Session {
   bool is_of(const net::Path& by, std::uint32_t conv_sought) const {
     if (state == SessionState::free) return false;
     switch (key_mode) {
-      case SessionKeyMode::address: return path == by;
+      case SessionKeyMode::address: return path == by && !replaced;
       case SessionKeyMode::address_conv: return conv == conv_sought && path == by;
       case SessionKeyMode::conv: return conv == conv_sought && path.local == by.local && path.interface == by.interface;
     }

@@ -84,6 +84,17 @@ TEST_CASE("start_report: workers on the port's node, or a port of no node, need 
   CHECK(warning(-1, {0, 1}).empty());
 }
 
+TEST_CASE("start_report: a listener that challenges nobody is named") {
+  ListenerConfig listener;
+  listener.name = "game";
+  CHECK(runtime::challenge_warning(listener).empty());
+  listener.challenge = false;
+  CHECK(runtime::challenge_warning(listener) ==
+        "warning: listener game challenges nobody: whoever forges addresses fills its half-open sessions and shuts "
+        "newcomers "
+        "out; set challenge = true unless its peers cannot answer");
+}
+
 TEST_CASE("start_report: each worker on another node is named, and where to look for better lcores") {
   CHECK(warning(1, {1, 0}) ==
         "warning: port 0000:3b:00.0 is on NUMA node 1, and worker 1 (lcore 11, node 0) is not: every frame crosses "

@@ -62,6 +62,11 @@ void Coverage::add(const StatsSnapshot& worker) {
   count(Cause::retransmitted_fast, machine.retransmitted_fast);
   count(Cause::probe, machine.probes_sent);
   count(Cause::window_update, machine.window_updates_sent);
+  count(Cause::challenge, worker.worker.challenges_sent);
+  count(Cause::proof, worker.worker.challenges_proven);
+  count(Cause::stateless_challenge, worker.worker.half_open_stateless);
+  count(Cause::half_open_held, worker.worker.half_open_held);
+  count(Cause::half_open_expired, worker.worker.half_open_expired);
   count(Cause::proof_ping, machine.proof_pings_sent);
   count(Cause::credit_wait, worker.worker.credit_waits);
   count(Cause::duplicate_segment, machine.segments_duplicate);

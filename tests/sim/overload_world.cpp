@@ -55,7 +55,7 @@ NodeConfig node_of(const OverloadPlan& plan, std::size_t host) {
   listener.admission.name = "main";
   listener.admission.port = host == 0 ? server_port : client_port;
   listener.admission.sessions_max = listener.admission.half_open_max = listener.admission.per_prefix_max =
-      node.sessions_max;
+      listener.admission.half_open_per_prefix_max = node.sessions_max;
   listener.admission.idle_timeout = Duration::seconds(1000);
   listener.admission.half_open_timeout = plan.half_open_timeout;
   listener.admission.quarantine = Duration::ms(1);

@@ -127,6 +127,9 @@ ListenerConfig draw_limits(Rng& rng, bool gentle, bool tight, std::uint32_t sess
   limits.idle_timeout = gentle ? Duration::seconds(400) : draw_ms(rng, 4'000, 30'000);
   limits.half_open_timeout = gentle ? Duration::seconds(60) : draw_ms(rng, 1'000, 8'000);
   limits.quarantine = draw_ms(rng, 200, 5'000);
+  Rng later = rng.child(3);
+  limits.challenge = !one_in(later, 3);
+  limits.half_open_per_prefix_max = tight && one_in(later, 2) ? 1 : sessions_max;
   return limits;
 }
 

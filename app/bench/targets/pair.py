@@ -31,7 +31,7 @@ SAMPLE_S = 0.25
 SPARE_MB = 768
 
 LISTENER = {"nodelay": 1, "interval_ms": 10, "resend": 2, "nc": "true", "snd_wnd": 1024, "rcv_wnd": 1024, "mtu": 1400,
-            "idle_timeout_s": 3600, "half_open_timeout_s": 60}
+            "idle_timeout_s": 3600, "half_open_timeout_s": 60, "half_open_per_prefix_max": 0}
 WIRES = {
     "memif": (["--vdev=net_memif0,role=server,socket={0},socket-abstract=no"],
               ["--vdev=net_memif0,role=client,socket={0},socket-abstract=no"], "net_memif0", "net_memif0"),

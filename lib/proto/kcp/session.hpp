@@ -70,6 +70,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // What a session that has neither heard nor sent anything would refuse of `datagram` as a whole.
+  static Refusal judge_first(Environment& env, std::uint32_t conv, std::span<const std::uint8_t> datagram, Instant now);
+
   // Takes one UDP payload, the envelope already removed. Refusal tells what was refused of it. What `datagram` holds
   // afterwards is not needed any more.
   Refusal on_datagram(Segment&& datagram, Instant now);

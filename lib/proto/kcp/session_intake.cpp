@@ -21,6 +21,13 @@ Refusal Session::on_datagram_in_need(Segment&& datagram, Storage storage, Instan
   return take_other(datagram, now, storage);
 }
 
+Refusal Session::judge_first(Environment& env, std::uint32_t conv, std::span<const std::uint8_t> datagram,
+                             Instant now) {
+  Start start;
+  start.stamp_origin = Stamp32();  // nothing is sent, so no secret need be drawn
+  return Session(env, conv, now, start).validate(datagram);
+}
+
 // The datagram that nearly all traffic consists of, judged and applied in one pass, unless it tells more than usual. A
 // function for each kind, as one for all would lack registers.
 template <Plain kind>

@@ -23,7 +23,7 @@ TEST_CASE("every key of a listener is taken") {
       "protocol = \"kcp\"\naddress = \"10.77.0.2\"\nkey = \"conv\"\nmode = \"stream\"\nnodelay = 2\ninterval_ms = 20\n"
       "ack_delay_ms = 25\nresend = 3\nnc = false\nsnd_wnd = 4\nrcv_wnd = 5\nmtu = 600\ndead_link = 7\nprobe_ms = 800\n"
       "fastack_conserve = true\nroaming = true\ncongestion = \"none\"\nsessions_max = 90\nhalf_open_max = "
-      "10\nper_prefix_max = 11\n"
+      "10\nper_prefix_max = 11\nchallenge = false\nhalf_open_per_prefix_max = 9\n"
       "idle_timeout_s = 12\nliveness_probes = 2\nhalf_open_timeout_s = 13\nstall_timeout_s = 14\nquarantine_s = 15\n");
   CHECK(listener.name == "echo");
   CHECK(listener.protocol == Protocol::kcp);
@@ -46,7 +46,9 @@ TEST_CASE("every key of a listener is taken") {
   CHECK(listener.congestion == Congestion::none);
   CHECK(listener.roaming);
   CHECK(listener.sessions_max == 90);
+  CHECK_FALSE(listener.challenge);
   CHECK(listener.half_open_max == 10);
+  CHECK(listener.half_open_per_prefix_max == 9);
   CHECK(listener.per_prefix_max == 11);
   CHECK(listener.idle_timeout_s == 12);
   CHECK(listener.liveness_probes == 2);
@@ -71,8 +73,8 @@ TEST_CASE("both ends of each range are in it, and what is beyond is not") {
        {Range{"nodelay", 0, 2}, Range{"interval_ms", 10, 5'000}, Range{"ack_delay_ms", 0, 1'000},
         Range{"resend", 0, 255}, Range{"snd_wnd", 1, 32'768}, Range{"rcv_wnd", 1, 32'768}, Range{"dead_link", 2, 255},
         Range{"probe_ms", 100, 120'000}, Range{"idle_timeout_s", 1, 86'400}, Range{"liveness_probes", 0, 8},
-        Range{"half_open_timeout_s", 1, 3'600}, Range{"stall_timeout_s", 1, 3'600}, Range{"quarantine_s", 0, 300},
-        Range{"sessions_max", 0, 65'536}}) {
+        Range{"half_open_timeout_s", 1, 3'600}, Range{"half_open_per_prefix_max", 0, 16'777'216},
+        Range{"stall_timeout_s", 1, 3'600}, Range{"quarantine_s", 0, 300}, Range{"sessions_max", 0, 65'536}}) {
     const std::string key = range.key;
     INFO(key);
     CHECK(refused(key + " = " + std::to_string(range.min)).empty());

@@ -59,7 +59,9 @@ TEST_CASE("a worker's report tells every counter once, under its own name") {
   CHECK(number(reply, "handed_in") == s.worker.handed_in);
   CHECK(number(reply, "held") == s.worker.held_now);
   CHECK(number(reply, "sessions") == s.worker.sessions_now);
-  CHECK(number(reply, "sessions_unproven") == s.worker.sessions_unproven_now);
+  CHECK(number(reply, "half_open") == s.worker.half_open_now);
+  CHECK(number(reply, "half_open_stateless") == s.worker.half_open_stateless);
+  CHECK(number(reply, "challenges_proven") == s.worker.challenges_proven);
   CHECK(number(reply, "mails") == s.worker.mails);
   CHECK(number(reply, "mismatches") == s.worker.mismatches);
   CHECK(number(reply, "segments_sent") == s.machine.segments_sent);
@@ -154,6 +156,7 @@ TEST_CASE("drops and listeners are added up over the workers") {
   CHECK(number(listener, "refused") == 2 * part.refused);
   CHECK(number(listener, "sessions") == 2 * part.sessions_now);
   CHECK(number(listener, "half_open") == 2 * part.half_open_now);
+  CHECK(number(listener, "stateless") == 2 * part.stateless_now);
   for (std::size_t i = 0; i < close_reason_count; ++i)
     CHECK(number(listener, "closed_" + std::string(close_reason_names[i])) == 2 * part.closed[i]);
 }
@@ -247,7 +250,7 @@ TEST_CASE("the largest replies stay within the socket's limits") {
   CHECK(report_worker(s).entries().size() > 50);
   CHECK(report_workers(std::vector(workers_max, s)).json_bytes() < Reply::json_bytes_max);
   CHECK(report_drops(one).entries().size() == net::drop_reason_count);
-  CHECK(report_listener(std::string(32, 'n'), 63, one).entries().size() == 5 + close_reason_count);
+  CHECK(report_listener(std::string(32, 'n'), 63, one).entries().size() == 6 + close_reason_count);
 
   SessionReport session;
   session.remote = session.local = {*net::parse_ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65'535};

@@ -205,7 +205,7 @@ TEST_CASE("a buffer larger than the giver's blocks that others hold is dropped, 
   std::ranges::copy(datagram, packet.payload.writable().begin());
   const Segment other = packet.payload.share();
   World& world = rig.world(0);
-  CHECK_FALSE(admit(world, world.listeners[0], packet, peer.conv, true, rig.now));
+  CHECK_FALSE(admit(world, world.listeners[0], packet, peer.conv, true, {}, rig.now));
   CHECK(rig.drops(DropReason::handoff_full, 0) == 1);
   CHECK(rig.handoff->ring(0, 1).read_available() == 0);
   CHECK(rig.seats[0]->blocks.whole());

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <numeric>
 
 #include "aborts.hpp"
@@ -69,6 +70,9 @@ TEST_CASE("a worker takes what was summed, but for alignment", "[capacity]") {
     large.listeners.push_back(large.listeners[0]);
     large.listeners.back().admission.port = static_cast<std::uint16_t>(5000 + i);
   }
+  large.listeners[0].admission.challenge = true;
+  large.listeners[1].admission.challenge = true;
+  large.listeners[1].admission.half_open_max = 5'003;
   nodes.push_back(large);
   NodeConfig tiny = small_node();
   tiny.sessions_max = 1;
@@ -79,9 +83,20 @@ TEST_CASE("a worker takes what was summed, but for alignment", "[capacity]") {
     const std::size_t used = used_bytes(node, summed);
     CAPTURE(node.sessions_max, summed, used);
     CHECK(used <= summed);
-    // Each table may begin on a line of its own; there are some forty of them.
-    CHECK(summed - used <= 64 * cache_line_bytes);
+    // Each table may begin on a line of its own; there are some forty of them, and two a listener.
+    CHECK(summed - used <= (64 + 2 * node.listeners.size()) * cache_line_bytes);
   }
+}
+
+TEST_CASE("a half-open entry is summed as the 64 bytes that it takes", "[capacity]") {
+  NodeConfig node = planned(small_node());
+  node.listeners[0].admission.challenge = true;
+  node.listeners[0].admission.half_open_max = 1'000;
+  const Capacity sums = capacity_of(node, {});
+  const auto term = std::ranges::find(sums.memory, "half-open entries", &CapacityTerm::holder);
+  REQUIRE(term != sums.memory.end());
+  CHECK(term->count == 1'000);
+  CHECK(term->bytes == 64);
 }
 
 TEST_CASE("a worker does not fit into noticeably less", "[capacity]") {

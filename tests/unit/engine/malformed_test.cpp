@@ -378,6 +378,7 @@ constexpr std::array elsewhere = {
     Elsewhere{DropReason::rx_multi_segment, "tests/dpdk/rx_frame_test.cpp"},
     Elsewhere{DropReason::rx_copy_no_block, "tests/dpdk/rx_frame_test.cpp"},
     Elsewhere{DropReason::tx_refused, "tests/dpdk/dpdk_port_send_test.cpp"},
+    Elsewhere{DropReason::challenge_unsent, "tests/unit/engine/strangers_test.cpp"},
     Elsewhere{DropReason::shed_unproven, "tests/unit/engine/overload_test.cpp"},
     Elsewhere{DropReason::shed_newcomer, "tests/unit/engine/overload_test.cpp"},
     Elsewhere{DropReason::flow_table_full, "tests/unit/engine/admission_test.cpp"},

@@ -208,3 +208,70 @@ TEST_CASE("the proof of an unproven peer passes whatever the level", "[overload]
   CHECK(rig.drops(DropReason::shed_unproven) == 0);
   CHECK(rig.world().listeners[0].half_open() == 1);  // the first newcomer alone
 }
+
+TEST_CASE("strangers are dropped by level: who was just challenged, then newcomers, never who exists", "[overload]") {
+  NodeConfig node = small_node();
+  node.listeners[0].admission.challenge = true;
+  Rig rig(node);
+  Peer known(rig, client_ip(1));
+  const SessionId id = known.open();
+  Peer half_open(rig, client_ip(2));
+  half_open.send({1});
+  rig.turn();
+  rig.take();
+  REQUIRE(rig.world().sessions.count() == 1);
+  REQUIRE(rig.world().half_open[0].count() == 1);
+  const int level = GENERATE(0, 1, 2);
+  suffer(rig, level);
+  REQUIRE(static_cast<int>(rig.world().overload.level()) == level);
+
+  // The place that each millisecond has goes to the first, who is of no interest.
+  Peer first(rig, client_ip(3)), newcomer(rig, client_ip(4));
+  const StatsSnapshot before = rig.snapshot();
+  Peer repeats(rig, client_ip(2));
+  first.send({1});
+  newcomer.send({1});
+  repeats.send({1});
+  repeats.sn = 0;
+  repeats.send({1});
+  known.send({2});
+  const bool full = GENERATE(true, false);
+  if (full) crowd(rig, 5);
+  rig.turn(Duration::us(10));
+  const StatsSnapshot after = rig.snapshot();
+  const auto dropped = [&](DropReason reason) {
+    return after.drops[static_cast<std::size_t>(reason)] - before.drops[static_cast<std::size_t>(reason)];
+  };
+  // On the first level newcomers do not ask for the place.
+  CHECK(dropped(DropReason::shed_newcomer) == (full && level == 2 ? 1u : 0u));
+  CHECK(dropped(DropReason::shed_unproven) == (!full || level == 0 ? 0u : level == 1 ? 1u : 2u));
+  CHECK(rig.world().sessions.count() == 1);
+  CHECK(rig.world().half_open[0].count() == (full && level == 2 ? 2u : 3u));
+  CHECK(take_all(rig.worker().connections().get(id)).back() == Bytes{2});
+  CHECK(after.worker.overload_level_now == static_cast<std::uint64_t>(level));
+  CHECK(after.worker.overload_windows == static_cast<std::uint64_t>(level));
+}
+
+TEST_CASE("the proof of a stranger passes whatever the level", "[overload]") {
+  NodeConfig node = small_node();
+  node.listeners[0].admission.challenge = true;
+  Rig rig(node);
+  Peer peer(rig, client_ip(2));
+  peer.send({1});
+  rig.turn();
+  rig.turn();
+  const std::vector<Datagram> answers = rig.take();
+  REQUIRE_FALSE(answers.empty());
+  suffer(rig, 2);
+  Peer first(rig, client_ip(3));
+  first.send({1});
+  for (const Datagram& answer : answers) {
+    const Bytes acks = peer.acks(answer);
+    if (!acks.empty()) peer.bring(acks);
+  }
+  crowd(rig, 2);
+  rig.turn(Duration::us(10));
+  CHECK(rig.drops(DropReason::shed_unproven) == 0);
+  CHECK(rig.world().half_open[0].count() == 1);  // the first newcomer alone
+  CHECK(rig.world().sessions.count() == 1);
+}

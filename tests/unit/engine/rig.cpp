@@ -129,8 +129,11 @@ NodeConfig small_node(std::uint32_t workers) {
   ListenerSetup listener;
   listener.admission.name = "main";
   listener.admission.port = server_port;
+  // Strangers come in at once; the tests of admission ask for more.
+  listener.admission.challenge = false;
   listener.admission.sessions_max = 64;
   listener.admission.half_open_max = 64;
+  listener.admission.half_open_per_prefix_max = 64;
   listener.admission.per_prefix_max = 64;
   listener.kcp.nodelay = 1;
   listener.kcp.no_congestion_window = true;

@@ -249,6 +249,20 @@ TEST_CASE("each way to end reaches the service and the counters", "[telling]") {
   }
 }
 
+TEST_CASE("a session ends as replaced when its peer has begun another from the same address", "[telling]") {
+  NodeConfig node = small_node();
+  node.listeners[0].admission.key_mode = SessionKeyMode::address;
+  node.listeners[0].admission.challenge = true;
+  Rig rig(node);
+  const SessionId old = Peer(rig, client_ip(), 1).open();
+  const SessionId next = Peer(rig, client_ip(), 2).open();
+  CHECK(rig.service().story(old) == "opened readable closed/replaced");
+  CHECK(rig.service().story(next) == "opened readable");
+  CHECK(closed(rig, CloseReason::replaced) == 1);
+  CHECK(rig.world().sessions.count() == 1);
+  CHECK(rig.snapshot().listeners[0].sessions_now == 1);
+}
+
 namespace {
 
 // Commands of the segments that were sent since the last call.
@@ -353,8 +367,8 @@ TEST_CASE("a worker that was away asks before it gives up", "[telling]") {
 }
 
 TEST_CASE("every CloseReason has its test above", "[telling]") {
-  // service, drained, stopped, idle, dead_link, stalled, unproven: a new one must be added there.
-  CHECK(close_reason_count == 7);
+  // service, drained, stopped, idle, dead_link, stalled, unproven, replaced: a new one must be added there.
+  CHECK(close_reason_count == 8);
 }
 
 TEST_CASE("a service may work on sessions of another, told before it or after it", "[telling]") {

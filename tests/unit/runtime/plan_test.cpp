@@ -187,7 +187,9 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   from.fastack_conserve = true;
   from.roaming = true;
   from.sessions_max = 900;
+  from.challenge = false;
   from.half_open_max = 100;
+  from.half_open_per_prefix_max = 50;
   from.per_prefix_max = 110;
   from.idle_timeout_s = 120;
   from.liveness_probes = 2;
@@ -206,7 +208,9 @@ TEST_CASE("every setting of a listener reaches its part of the engine", "[plan]"
   CHECK(to.admission.key_mode == SessionKeyMode::conv);
   CHECK(to.admission.roaming);
   CHECK(to.admission.sessions_max == 900);
+  CHECK_FALSE(to.admission.challenge);
   CHECK(to.admission.half_open_max == 100);
+  CHECK(to.admission.half_open_per_prefix_max == 50);
   CHECK(to.admission.per_prefix_max == 110);
   CHECK(to.admission.idle_timeout == Duration::seconds(120));
   CHECK(to.admission.liveness_probes == 2);
@@ -252,7 +256,9 @@ TEST_CASE("limits that a listener leaves out follow from the node's", "[plan]") 
   config.limits.sessions_max = 1000;
   const auto limits = [&] { return plan_of(config).node.listeners[0].admission; };
   CHECK(limits().sessions_max == 1000);
+  CHECK(limits().challenge);
   CHECK(limits().half_open_max == 250);
+  CHECK(limits().half_open_per_prefix_max == 1024);
   CHECK(limits().per_prefix_max == 1000);
   config.listeners[0].sessions_max = 100;
   CHECK(limits().sessions_max == 100);
@@ -262,6 +268,11 @@ TEST_CASE("limits that a listener leaves out follow from the node's", "[plan]") 
   CHECK(limits().sessions_max == 1000);
   config.listeners[0].sessions_max = 1;
   CHECK(limits().half_open_max == 1);
+  config.listeners[0].half_open_per_prefix_max = 0;
+  CHECK(limits().half_open_per_prefix_max == 1);
+  config.limits.sessions_max = 1'000'000;
+  config.listeners[0].sessions_max = 0;
+  CHECK(limits().half_open_max == 65'536);
 }
 
 TEST_CASE("several workers share the limits, each with a quarter to spare", "[plan]") {
@@ -277,6 +288,7 @@ TEST_CASE("several workers share the limits, each with a quarter to spare", "[pl
   CHECK(four.node.sessions_max == 313);  // 1,250 ÷ 4, up
   CHECK(four.node.listeners[0].admission.sessions_max == 250);
   CHECK(four.node.listeners[0].admission.half_open_max == 25);
+  CHECK(four.node.listeners[0].admission.half_open_per_prefix_max == 320);  // 1,280 ÷ 4
   CHECK(four.node.listeners[0].admission.per_prefix_max == 1);
   CHECK(four.node.stack.shares_news);
   CHECK_FALSE(plan_of(config, 1).node.stack.shares_news);

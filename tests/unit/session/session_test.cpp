@@ -100,3 +100,11 @@ TEST_CASE("a proven session pays nothing", "[session]") {
   CHECK(session.spend_credit(100'000));
   CHECK(session.credit_bytes == 10);
 }
+
+TEST_CASE("a session whose peer began anew at its address takes nothing more", "[session]") {
+  Session session = session_of(SessionKeyMode::address);
+  CHECK(session.is_of(session.path, 43));
+  session.replaced = true;
+  CHECK_FALSE(session.is_of(session.path, 42));
+  CHECK_FALSE(session.is_of(session.path, 43));
+}

@@ -35,6 +35,35 @@ TEST_CASE("what cannot be KCP is refused whole") {
   CHECK(bench.world.counters.segments_received == 0);
 }
 
+TEST_CASE("a first datagram is judged without a session as a new session would") {
+  Wire other = push(1, "x");
+  other.conversation = conv + 1;
+  Wire odd = push(1, "x");
+  odd.command = static_cast<Command>(80);
+  Wire ahead = push(0, "x");
+  ahead.una = 1;
+  Wire behind = push(0, "x");
+  behind.una = 0xffff'ffff;
+  Bytes cut = wire({push(0, "x"), push(1, "yz")});
+  cut.pop_back();
+  const std::pair<Bytes, Refusal> judged[] = {{Bytes(23, 0x51), Refusal::too_short},
+                                              {wire({push(0, "x"), other}), Refusal::wrong_conv},
+                                              {wire({push(0, "x"), odd}), Refusal::bad_command},
+                                              {cut, Refusal::bad_length},
+                                              {wire({ahead}), Refusal::una_ahead},
+                                              {wire({push(0, "x", 200)}), Refusal::bad_fragment},
+                                              {wire({behind}), Refusal::none},
+                                              {wire({ack(0xf000'0000, 5, 0), push(0, "x")}), Refusal::none},
+                                              {wire({push(1, "y"), push(0, "x")}), Refusal::none}};
+  for (const auto& [bytes, refusal] : judged) {
+    Bench bench;
+    const std::size_t used = bench.world.memory.in_use_bytes();
+    CHECK(Session::judge_first(bench.world.env, conv, bytes, Instant()) == refusal);
+    CHECK(bench.world.memory.in_use_bytes() == used);
+    CHECK(bench.deliver(bytes) == refusal);
+  }
+}
+
 TEST_CASE("a datagram with one bad segment leaves nothing behind, wherever it stands") {
   Wire other = push(9, "x");
   other.conversation = 5;
