@@ -66,11 +66,12 @@ std::uint32_t talk(Bench& one, Bench& other) {
 
 template <class Number>
 void ask_all(bool with_another, const Number& number_of) {
+  const bool challenge = GENERATE(true, false);
   for (const Type& type : all_types()) {
     for (const bool ip6 : {false, true}) {
       if (ip6 ? !type.ip6 : !type.ip4) continue;
-      Bench one(audited_node());
-      std::unique_ptr<Bench> another = with_another ? std::make_unique<Bench>(audited_node()) : nullptr;
+      Bench one(audited_node(challenge));
+      std::unique_ptr<Bench> another = with_another ? std::make_unique<Bench>(audited_node(challenge)) : nullptr;
       std::uint32_t asked = 0;
       for (const std::size_t size : sizes) {
         const Bytes question =

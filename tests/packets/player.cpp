@@ -169,6 +169,9 @@ std::uint64_t Player::counter(const std::string& kind, const std::string& name) 
   const std::map<std::string, std::uint64_t> stats = {
       {"sessions", s.worker.sessions_now},
       {"opened", s.worker.sessions_opened},
+      {"challenges", s.worker.challenges_sent},
+      {"stateless", s.worker.half_open_stateless},
+      {"held", s.worker.half_open_held},
       {"credit_waits", s.worker.credit_waits},
       {"acks_unmatched", s.machine.acks_unmatched},
       {"duplicates", s.machine.segments_duplicate},

@@ -225,11 +225,12 @@ std::vector<Type> all_types() {
   return types;
 }
 
-BenchSetup audited_node() {
+BenchSetup audited_node(bool challenge) {
   BenchSetup setup = BenchSetup::standard();
   setup.node.stack.icmp_per_second = 100'000;  // the rate must not hide a breach
   for (std::uint16_t i = 0; i < 5; ++i) {
     ListenerSetup listener = standard_listener(static_cast<std::uint16_t>(4000 + i));
+    listener.admission.challenge = challenge;
     listener.service = i == 0 ? service_app : service_echo;
     listener.kcp.stream = i == 2;
     if (i == 3) listener.admission.key_mode = SessionKeyMode::conv;

@@ -62,6 +62,6 @@ struct Type {
 
 std::vector<Type> all_types();
 // 4000 an application that says nothing, 4001 echo, 4002 echo in a stream, 4003 by conversation, 4004 by address.
-BenchSetup audited_node();
+BenchSetup audited_node(bool challenge);
 
 }  // namespace penstock::packets

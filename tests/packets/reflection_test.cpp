@@ -65,13 +65,15 @@ void audit(const Type& type, bool ip6, Bench& bench, Worst& worst, std::uint32_t
 }  // namespace
 
 TEST_CASE("no answer to an unproven source is longer than its question, and none comes twice", "[audit]") {
+  const bool challenge = GENERATE(true, false);
+  fmt::print("strangers {}\n", challenge ? "are challenged" : "come in at once");
   fmt::print("{:<52}{:>8}{:>10}{:>8}{:>8}\n", "type", "asked", "answered", "UDP", "wire");
   for (const Type& type : all_types()) {
     Worst worst;
     std::uint32_t number = 0;
     for (const bool ip6 : {false, true}) {
       if (ip6 ? !type.ip6 : !type.ip4) continue;
-      Bench bench(audited_node());
+      Bench bench(audited_node(challenge));
       audit(type, ip6, bench, worst, number);
       CHECK(bench.switch_off() == "");
     }

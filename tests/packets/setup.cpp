@@ -32,6 +32,8 @@ using Setup = ListenerSetup;
 constexpr Setting<Setup> listener_settings[] = {
     {"port", [](Setup& s, Value v) { s.admission.port = static_cast<std::uint16_t>(v); }},
     {"sessions", [](Setup& s, Value v) { s.admission.sessions_max = v; }},
+    {"challenge", [](Setup& s, Value v) { s.admission.challenge = v != 0; }},
+    {"half_open_per_prefix", [](Setup& s, Value v) { s.admission.half_open_per_prefix_max = v; }},
     {"half_open", [](Setup& s, Value v) { s.admission.half_open_max = v; }},
     {"per_prefix", [](Setup& s, Value v) { s.admission.per_prefix_max = v; }},
     {"idle_ms", [](Setup& s, Value v) { s.admission.idle_timeout = Duration::ms(v); }},
