@@ -61,8 +61,8 @@ def make_network(lab, tap):
 
 
 def start_server(lab, arguments):
-    # A listener takes a quarter of its sessions unproven at the same time, and
-    # all of the client's come at once.
+    # All of the client's sessions come at once, and a quarter of the limit is
+    # remembered before its proof: nobody need repeat himself.
     server = Server(lab, arguments.binary, name="main-job", hugepages=not arguments.no_huge,
                     sessions_max=max(1024, 4 * arguments.sessions), poll="adaptive",
                     listeners=[listener(MESSAGE_PORT, name="echo-message"),

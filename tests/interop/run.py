@@ -147,6 +147,8 @@ def run_case(case, binary, hugepages):
         mover = Mover(lab, server, case) if case.roams else None
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
+        if is_clean(case):
+            meet_neighbours(lab, case)
         disturber = disturber_of(lab, server, case.disturb)
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
@@ -168,10 +170,34 @@ def run_case(case, binary, hugepages):
         return shown
 
 
+def is_clean(case):
+    """Nothing is lost and nothing overtaken on the way."""
+    return case.served and not (case.impair or case.disturb or case.roams or case.workers > 1)
+
+
+def meet_neighbours(lab, case):
+    """While the client's kernel looks for the server's MAC address it keeps some datagrams and throws the oldest away, and
+    so the beginnings of conversations. The first question may come before the server listens, the next a second later."""
+    hosts = [target.rpartition(":")[0].strip("[]") for target in targets(PORT, v4=case.v4, v6=case.v6)]
+    greet = ("import socket, sys\n"
+             "for host in sys.argv[1:]:\n"
+             "    socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', (host, 9))\n")
+    lab.run_in(lab.client_ns, [sys.executable, "-c", greet, *hosts])
+    deadline = time.monotonic() + 10
+    while True:
+        known = [line.split()[0] for line in lab.run_in(lab.client_ns, ["ip", "neigh"]).splitlines() if "lladdr" in line]
+        if all(host in known for host in hosts):
+            return
+        require(time.monotonic() < deadline, f"the client's kernel knows {known} and not {hosts}")
+        time.sleep(0.05)
+
+
 def disturber_of(lab, server, kind):
     if kind == "rehearsal":
         return Rehearsal(server)
     return Disturber(lab, server, kind) if kind else None
+
+
 def roaming_settings(case):
     if not case.roams:
         return {}
@@ -296,6 +322,7 @@ def check_served(case, server, result):
     check_books(workers)
     check_rest(case, workers)
     check_steering(case, workers)
+    check_openings(case, workers, drops)
     require("udp_bad_checksum" not in drops,
             f"{drops.get('udp_bad_checksum')} datagrams were dropped as udp_bad_checksum")
     if case.impair:
@@ -350,6 +377,20 @@ def check_steering(case, workers):
     require(sum(worker[counted] for worker in workers) > 0, f"no datagram is counted as {counted}")
     require(all(worker["sessions"] > 0 for worker in workers),
             f"sessions by worker: {[worker['sessions'] for worker in workers]}")
+
+
+def check_openings(case, workers, drops):
+    """Every session began with a proof; and where nothing is lost or overtaken, nothing that a client sent before it had to come
+    again: their first message and what of their window follows it waited at their half-open entries."""
+    proven = sum(worker["challenges_proven"] for worker in workers)
+    require(proven == case.sessions, f"{proven} challenges were answered by {case.sessions} sessions")
+    if not is_clean(case):
+        return
+    held = sum(worker["half_open_held"] for worker in workers)
+    require(held >= case.sessions, f"{held} datagrams waited for the proofs of {case.sessions} sessions")
+    turned_away = sum(worker["half_open_not_held"] + worker["half_open_stateless"] for worker in workers)
+    require(turned_away == 0 and "session_not_opening" not in drops,
+            f"{turned_away} datagrams found no room to wait in; drops: {drops}")
 
 
 def check_rest(case, workers):

@@ -72,24 +72,27 @@ def attack_kcp_go():
     return result
 
 
-def attack_penstock(binary, hugepages):
+def attack_penstock(binary, hugepages, key):
     with Lab() as lab:
         lab.add_veth()
-        server = Server(lab, binary, name="takeover", hugepages=hugepages, listeners=[listener(PORT)])
+        server = Server(lab, binary, name=f"takeover-{key}", hugepages=hugepages,
+                        listeners=[listener(PORT, key=key)])
         server.start()
         result = attacked_client(lab, SERVER_V4, "penstock")
         with server.telemetry() as telemetry:
-            sessions = telemetry.totals().get("sessions", 0)
+            totals = telemetry.totals()
         status = server.stop()
         require(status == 0, f"penstock ended with status {status};\n{server.log_tail()}")
     require(result["ok"], f"the attack broke the client's session: {result['errors_said']}")
-    # The ghost has a conversation of its own, if any.
-    require(sessions >= 1, "the client's session is gone")
+    # The ghost was asked for a proof, which went to the client's address: the client knows nothing of it.
+    require(totals["sessions"] == 1, f"there are {totals['sessions']} sessions and not the client's alone")
+    require(totals["challenges_sent"] >= 2 and totals["challenges_proven"] == 1,
+            f"{totals['challenges_proven']} of {totals['challenges_sent']} challenges were answered")
     return result
 
 
 def show_takeover(binary, hugepages):
     broken = attack_kcp_go()
-    served = attack_penstock(binary, hugepages)
+    served = [attack_penstock(binary, hugepages, key) for key in ("address+conv", "address")][-1]
     return (f"kcp-go's server dropped its client after {broken['messages']} of {broken['messages_wanted']} messages, "
             f"penstock served {served['messages']} of {served['messages_wanted']}")
