@@ -20,6 +20,8 @@ constexpr std::size_t data_at = kcp_at + 24;
 constexpr std::uint8_t push = 81;
 constexpr std::uint8_t window = 128;
 constexpr std::uint8_t filling = 0x5a;
+// Odd, so that no two newcomers of one /16 have one address.
+constexpr std::uint32_t address_stride = 40'503;
 
 std::uint32_t frames_of(FloodKind kind) {
   if (kind == FloodKind::newcomers) return FloodPort::newcomers;
@@ -82,6 +84,7 @@ void FloodPort::prepare(std::span<std::uint8_t> frame, std::uint32_t number) con
   const std::uint32_t sn = kind_ == FloodKind::unknown ? 7 : kind_ == FloodKind::unproven ? number / flows : 0;
   constexpr std::uint16_t ip_length = frame_bytes - ip_at;
   constexpr std::uint16_t udp_length = frame_bytes - udp_at;
+  if (kind_ == FloodKind::newcomers) net::be16_to(frame, ip_at + 14, static_cast<std::uint16_t>(flow * address_stride));
   net::be16_to(frame, ip_at + 2, ip_length);
   net::be16_to(frame, ip_at + 10, 0);
   net::field_write(frame.subspan(ip_at + 10, 2),

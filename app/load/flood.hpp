@@ -24,7 +24,8 @@ class FloodPort final : public Port {
   // Flows of the kinds that need no fresh one for each frame, and segments that an unproven one sends before it repeats them.
   static constexpr std::uint32_t flows = 64;
   static constexpr std::uint32_t segments = 64;
-  // Sessions that one flood begins; their ports are the ones from `first_port` on.
+  // Conversations that one flood begins, each from an address of its own in the first session's /16, as if forged; their
+  // ports are the ones from `first_port` on.
   static constexpr std::uint32_t newcomers = 16'384;
   static constexpr std::uint16_t first_port = 20'000;
   // Of each frame: Ethernet, IPv4, UDP and KCP headers, and data.

@@ -4,8 +4,9 @@
     tests/load/run.py [--long] [--only TEXT] [--build DIR] [--hugepages]
 
 Each case starts a fresh pair, runs one load to its end and looks at its report, its exit status, and at what the server
-counted. Sessions are of both families and begin from routed prefixes. --long adds 1,000,000 and 10,000,000 sessions, which
-take minutes and 10 GiB. One line a case, and a closing `load: N passed, N failed`. Root is not needed without hugepages.
+counted. Sessions are of both families and begin from routed prefixes. The cases of spoofed.py go over af_packet. --long adds
+1,000,000 and 10,000,000 sessions, which take minutes and 10 GiB. One line a case, and a closing `load: N passed, N failed`.
+Root is needed for af_packet and hugepages.
 """
 
 import argparse
@@ -13,7 +14,9 @@ import dataclasses
 import sys
 import time
 
+import spoofed
 from pair import DriverCrash, Pair, PairError
+from spoofed import LabError
 
 SESSIONS = 100_000
 
@@ -183,18 +186,20 @@ def main():
     parser.add_argument("--build", metavar="DIR", default="build", help="where penstock and penstock-load were built")
     parser.add_argument("--hugepages", action="store_true", help="hugepages instead of 4 KiB pages")
     options = parser.parse_args()
-    cases = CASES + (LONG_CASES if options.long or options.only else [])
-    cases = [case for case in cases if options.only in case.name]
+    cases = {case.name: lambda case=case: describe(run_case(case, options.build, options.hugepages))
+             for case in CASES + (LONG_CASES if options.long or options.only else [])}
+    cases.update(spoofed.cases(options.build))
+    cases = {name: case for name, case in cases.items() if options.only in name}
     failed = 0
-    for case in cases:
+    for name, case in cases.items():
         started = time.monotonic()
         try:
-            shown = describe(run_case(case, options.build, options.hugepages))
-        except (PairError, DriverCrash, OSError) as error:
+            shown = case()
+        except (PairError, DriverCrash, LabError, OSError) as error:
             failed += 1
-            print(f"FAIL {case.name}: {error}", flush=True)
+            print(f"FAIL {name}: {error}", flush=True)
         else:
-            print(f"ok {case.name}: {shown} ({time.monotonic() - started:.1f} s)", flush=True)
+            print(f"ok {name}: {shown} ({time.monotonic() - started:.1f} s)", flush=True)
     print(f"load: {len(cases) - failed} passed, {failed} failed")
     return 1 if failed or not cases else 0
 

@@ -10,6 +10,7 @@
 #include "buf/arena_pool.hpp"
 #include "engine/wire.hpp"
 #include "net/checksum.hpp"
+#include "net/headers.hpp"
 
 using namespace penstock;
 using namespace penstock::load;
@@ -81,7 +82,7 @@ struct Flooded {
 
 bool sums_hold(std::span<const std::uint8_t> frame) {
   const std::uint64_t pseudo =
-      net::pseudo_header_sum(client.address, server.address, 17, static_cast<std::uint32_t>(frame.size() - 34));
+      net::pseudo_header_sum(net::ip4_at(frame, 26), server.address, 17, static_cast<std::uint32_t>(frame.size() - 34));
   return net::checksum_holds(internet_sum(frame.subspan(14, 20))) &&
          net::checksum_holds(internet_sum(frame.subspan(34), pseudo));
 }
@@ -118,13 +119,15 @@ TEST_CASE("frames of each kind are what the kind says, and go where the sessions
   flooded.begin();
   for (int turn = 1; turn <= 100; ++turn) CHECK(flooded.turn(1'000 + turn * 50) == 50);
   std::set<std::uint16_t> flows;
+  std::set<net::IpAddress> addresses;
   std::set<std::pair<std::uint32_t, std::uint32_t>> segments;
   std::size_t whole = 0;
   for (const test::Bytes& frame : flooded.inner.sent) {
     test::Datagram datagram;
     REQUIRE(test::read_udp(frame, datagram));
     CHECK(std::equal(frame.begin(), frame.begin() + 14, test::udp_frame(client, server, {}).begin()));
-    CHECK(datagram.from.address == client.address);
+    CHECK(std::equal(frame.begin() + 26, frame.begin() + 28, test::Bytes{10, 128}.begin()));
+    addresses.insert(datagram.from.address);
     CHECK(datagram.to == server);
     REQUIRE(datagram.segments.size() == 1);
     CHECK(datagram.segments[0].command == test::Kcp::push);
@@ -137,6 +140,7 @@ TEST_CASE("frames of each kind are what the kind says, and go where the sessions
   CHECK(whole == (kind == FloodKind::invalid ? 0 : all));
   CHECK(flows.size() == (kind == FloodKind::newcomers ? all : FloodPort::flows));
   CHECK_FALSE(flows.contains(client.port));
+  CHECK(addresses.size() == (kind == FloodKind::newcomers ? all : 1));
   // What opens a session is sn 0.
   const bool opens = segments.contains({1, 0});
   CHECK(opens == (kind != FloodKind::unknown));
