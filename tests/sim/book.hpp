@@ -25,8 +25,9 @@ struct Record {
   bool opened = false;
   std::optional<CloseReason> closed;  // why the client's session ended
   bool completed = false;             // the client saw all it had to see and closed in good order
-  std::uint64_t echoed = 0;           // bytes that came back and were compared
-  std::uint64_t taken = 0;            // bytes that the sink took and compared, of its furthest session
+  bool moved_unproven = false;  // its address changed before the server had a proof of it: the server follows nobody
+  std::uint64_t echoed = 0;     // bytes that came back and were compared
+  std::uint64_t taken = 0;      // bytes that the sink took and compared, of its furthest session
 };
 
 class Book {

@@ -74,6 +74,9 @@ void Coverage::add(const StatsSnapshot& worker) {
   count(Cause::handed_over, worker.worker.handed_in);
   count(Cause::stall_noticed, worker.worker.stalls);
   count(Cause::tx_no_block, worker.worker.tx_no_block);
+  count(Cause::life_probe, machine.liveness_probes_sent);
+  count(Cause::path_asked, worker.worker.path_challenges_sent);
+  count(Cause::roamed, worker.worker.sessions_roamed);
   count(Fault::steered_wrong, worker.worker.steered_wrong);
   add_each(drops, worker.drops);
   for (std::uint32_t i = 0; i < worker.listener_count; ++i) add_each(closes, worker.listeners[i].closed);

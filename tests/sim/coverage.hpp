@@ -49,6 +49,9 @@ enum class Cause : std::uint8_t {
   stall_noticed,
   tx_no_block,
   linked_payload,
+  life_probe,
+  path_asked,
+  roamed,
 };
 inline constexpr std::array cause_names = {std::string_view{"retransmitted_timeout"},
                                            std::string_view{"retransmitted_fast"},
@@ -66,7 +69,10 @@ inline constexpr std::array cause_names = {std::string_view{"retransmitted_timeo
                                            std::string_view{"handed_over"},
                                            std::string_view{"stall_noticed"},
                                            std::string_view{"tx_no_block"},
-                                           std::string_view{"linked_payload"}};
+                                           std::string_view{"linked_payload"},
+                                           std::string_view{"life_probe"},
+                                           std::string_view{"path_asked"},
+                                           std::string_view{"roamed"}};
 
 struct Coverage {
   std::array<std::uint64_t, fault_names.size()> faults{};

@@ -55,6 +55,7 @@ std::vector<ListenerSetup> listeners_of(const HostPlan& host) {
                                                                : service_echo;
     made.push_back(listener_of(host, fmt::format("server{}", i), server_port_first + i, is_stream(target), service));
     if (target == Target::echo_by_conv) made.back().admission.key_mode = SessionKeyMode::conv;
+    if (target == Target::echo_message) made.back().admission.roaming = true;
     if (target == Target::echo_by_address) made.back().admission.key_mode = SessionKeyMode::address;
   }
   return made;
@@ -272,6 +273,16 @@ void Host::cut_port(impair::Ways ways) {
 }
 
 void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }
+
+bool Host::has_proven(std::uint32_t conv) const {
+  for (const auto& core : cores_) {
+    const auto& sessions = core->worker->world().sessions;
+    for (std::uint32_t k = 0; k < sessions.capacity(); ++k) {
+      if (sessions.is_open(k) && sessions[k].conv == conv && sessions[k].state == SessionState::proven) return true;
+    }
+  }
+  return false;
+}
 
 bool Host::quiet() const {
   for (std::uint32_t i = 0; i < cores_.size(); ++i) {

@@ -54,6 +54,8 @@ class Host {
   // Keeps a block of the first worker's pool for good: a leak for check tests.
   void leak_block();
 
+  // Whether a session of this conversation has a peer that proved its address.
+  bool has_proven(std::uint32_t conv) const;
   // No session, nothing to send, nothing received and not taken in.
   bool quiet() const;
   // What is left, in words: for the sentence of a world that does not end.

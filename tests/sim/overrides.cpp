@@ -28,6 +28,7 @@ void episodes_of(Plan& plan) {
 constexpr Removal removals[] = {
     {"strangers", [](Plan& p) { p.strangers = 0; }},
     {"flood", [](Plan& p) { p.flood = false; }},
+    {"rebind", episodes_of<Fault::rebind>},
     {"vanish", episodes_of<Fault::vanish>},
     {"drain", episodes_of<Fault::drain>},
     {"stop", episodes_of<Fault::stop>},

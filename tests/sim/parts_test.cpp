@@ -7,6 +7,7 @@
 #include "sim/broken.hpp"
 #include "sim/coverage.hpp"
 #include "sim/frames.hpp"
+#include "sim/nat.hpp"
 #include "sim/payload.hpp"
 #include "sim/plan.hpp"
 #include "sim/trace.hpp"
@@ -50,6 +51,34 @@ TEST_CASE("frames are read as they were written, with any tags and either family
     }
   }
   CHECK_FALSE(peek_kcp(Bytes(23)));
+}
+
+TEST_CASE("a router gives flows other ports, and forgets the old ones") {
+  const net::TagStack tags;
+  const net::Endpoint client{address_of(1, false), client_port_first + 3};
+  const auto port_of = [](Target target) {
+    return static_cast<std::uint16_t>(server_port_first + static_cast<std::uint16_t>(target));
+  };
+  const auto frame = [&](const net::Endpoint& from, const net::Endpoint& to) {
+    const Bytes segment = udp(from, to, Bytes(30, 7));
+    return ethernet(mac_of(0), mac_of(1), tags, 0x0800, ip(from.address, to.address, 17, segment));
+  };
+  const net::Endpoint server{address_of(0, false), port_of(Target::echo_by_conv)};
+  Nat nat;
+  CHECK_FALSE(nat.translates());
+  CHECK(nat.outward(frame(client, server)) == frame(client, server));
+  nat.rebind();
+  // As if it had been written so, checksum and all.
+  const net::Endpoint outside{client.address, static_cast<std::uint16_t>(client.port + 100)};
+  CHECK(nat.outward(frame(client, server)) == frame(outside, server));
+  CHECK(nat.inward(frame(server, outside)) == frame(server, client));
+  CHECK(nat.inward(frame(server, client)) == std::nullopt);
+  nat.rebind();
+  CHECK(nat.inward(frame(server, outside)) == std::nullopt);
+  // What goes to a listener that follows nobody stays as it is.
+  const net::Endpoint other{address_of(0, false), port_of(Target::sink_message)};
+  CHECK(nat.outward(frame(client, other)) == frame(client, other));
+  CHECK(nat.inward(frame(other, client)) == frame(other, client));
 }
 
 TEST_CASE("the watch lets as many bytes out as came in, and all after an ACK") {

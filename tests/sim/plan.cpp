@@ -130,6 +130,9 @@ ListenerConfig draw_limits(Rng& rng, bool gentle, bool tight, std::uint32_t sess
   Rng later = rng.child(3);
   limits.challenge = !one_in(later, 3);
   limits.half_open_per_prefix_max = tight && one_in(later, 2) ? 1 : sessions_max;
+  // A client that waits for an echo which went to its old address is the one to break the silence.
+  Rng silence = rng.child(2);
+  limits.liveness_probes = gentle ? 3 : draw(silence, 0, 3);
   return limits;
 }
 
@@ -252,6 +255,8 @@ void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
   if (one_in(rng, 3)) writer.draw_some(Fault::lcore_stall, 12, 1, 200);
   if (one_in(rng, 4)) writer.draw_some(Fault::tx_ring_full, 8, 1, 300);
   if (plan.dry_pools) writer.draw_some(Fault::pool_dry, 10, 1, 1500);
+  EpisodeWriter moves(parent.child(1), plan);
+  if (one_in(moves.rng(), 3)) moves.draw_some(Fault::rebind, 4, 1, 1, servers);
   if (plan.gentle) return;
   // An operator cuts a port, one way or both; only where it has an impairment.
   EpisodeWriter operators(parent.child(7), plan);
@@ -299,6 +304,9 @@ Plan draw_plan(std::uint64_t seed) {
   for (std::uint32_t i = 0; i < hosts; ++i) {
     plan.hosts.push_back(draw_host(root.child(100 + i), plan, swarm, i < servers, tight, tiny));
   }
+  // Who never reads is alive and answers: only silence ends him where nothing waits for his window.
+  if (never)
+    for (HostPlan& host : plan.hosts) host.limits.liveness_probes = 0;
   for (std::uint32_t i = 0; i < sessions; ++i) {
     plan.conversations.push_back(draw_conversation(root.child(1000 + i), plan, servers, i, never));
   }

@@ -34,6 +34,8 @@ inline constexpr std::uint32_t client_ports = 4;
 inline constexpr std::uint16_t client_port_first = 5000;
 
 constexpr bool is_stream(Target target) { return target == Target::echo_stream || target == Target::discard_stream; }
+// Its listener follows a client whose address changes.
+constexpr bool is_roaming(Target target) { return target == Target::echo_by_conv || target == Target::echo_message; }
 constexpr bool is_echo(Target target) { return target != Target::sink_message && target != Target::discard_stream; }
 
 struct Conversation {

@@ -18,6 +18,7 @@
 #include "sim/book.hpp"
 #include "sim/coverage.hpp"
 #include "sim/host.hpp"
+#include "sim/nat.hpp"
 #include "sim/network.hpp"
 #include "sim/plan.hpp"
 #include "sim/strangers.hpp"
@@ -60,6 +61,7 @@ class Simulation {
   bool must_wait(const Episode& episode) const;
   void begin(const Episode& episode);
   void end(const Episode& episode);
+  void rebind(std::uint32_t host);
   void flood();
   void heal();
   bool refill();
@@ -79,6 +81,7 @@ class Simulation {
   Strangers strangers_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<bool> vanished_;
+  std::vector<Nat> nats_;    // of each host; those of servers never rebind
   std::vector<Turn> turns_;  // by time
   std::size_t next_turn_ = 0;
   std::vector<const Episode*> waiting_;  // endings whose time came before the world had seen enough
