@@ -127,6 +127,10 @@ class SessionTable {
     PENSTOCK_ASSERT(records_.is_open(index));
     return machines_[index];
   }
+  const Machine& machine(Index index) const {
+    PENSTOCK_ASSERT(records_.is_open(index));
+    return machines_[index];
+  }
   SessionId id_of(Index index) const { return records_.id_of(index); }
   bool is_open(Index index) const { return records_.is_open(index); }
   std::span<Session> all() { return records_.all(); }

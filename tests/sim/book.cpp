@@ -1,7 +1,5 @@
 #include "sim/book.hpp"
 
-#include <algorithm>
-
 #include "sim/broken.hpp"
 
 namespace penstock::sim {
@@ -10,6 +8,7 @@ Record& Book::add(const Conversation& conversation) {
   Record& record = records_.emplace_back();
   record.plan = conversation;
   record.try_at = conversation.start;
+  ++changes_;
   require(by_conv_.emplace(conversation.conv, &record).second, "two conversations were planned with one number");
   return record;
 }
@@ -19,8 +18,15 @@ Record* Book::find(std::uint32_t conv) {
   return at == by_conv_.end() ? nullptr : at->second;
 }
 
-bool Book::all_closed() const {
-  return std::ranges::all_of(records_, [](const Record& record) { return record.closed.has_value(); });
+void Book::close(Record& record, CloseReason reason) {
+  closed_ += record.closed ? 0u : 1u;
+  record.closed = reason;
+}
+
+void Book::retry(Record& record, std::uint32_t worker, Instant at) {
+  record.try_worker = worker;
+  record.try_at = at;
+  ++changes_;
 }
 
 }  // namespace penstock::sim

@@ -23,6 +23,7 @@ struct Record {
   Instant try_at;                // when a worker of the client's host shall try to begin it
   std::uint32_t try_worker = 0;  // which one
   bool opened = false;
+  std::uint16_t port = 0;             // that the client began it from
   std::optional<CloseReason> closed;  // why the client's session ended
   bool completed = false;             // the client saw all it had to see and closed in good order
   bool moved_unproven = false;  // its address changed before the server had a proof of it: the server follows nobody
@@ -38,7 +39,12 @@ class Book {
   Record* find(std::uint32_t conv);
   std::deque<Record>& records() { return records_; }
   const std::deque<Record>& records() const { return records_; }
-  bool all_closed() const;
+  bool all_closed() const { return closed_ == records_.size(); }
+  // The client's session of a conversation ended.
+  void close(Record& record, CloseReason reason);
+  // Goes up whenever a conversation may have to be begun earlier, or by another worker, than was known.
+  std::uint64_t changes() const { return changes_; }
+  void retry(Record& record, std::uint32_t worker, Instant at);
 
   // Writes a complaint down; the first one counts.
   void fail(const std::string& sentence) {
@@ -53,6 +59,8 @@ class Book {
   std::deque<Record> records_;
   std::unordered_map<std::uint32_t, Record*> by_conv_;
   std::string complaint_;
+  std::size_t closed_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 // Conversations of strangers; nobody plans them and no payload of theirs is compared.

@@ -14,31 +14,54 @@ namespace {
 constexpr Duration retry_after = Duration::ms(5);
 constexpr std::uint32_t segment_bytes_max = 2176;  // what Connections::allocate() gives
 constexpr std::uint32_t pieces_per_message = 16;
+constexpr std::uint32_t fragments_max = 255;
+constexpr std::uint32_t overstep_bytes_max = 100'000;
+
+// Messages that a conversation comes to.
+std::size_t to_send(const Conversation& plan) { return plan.quits_after > 0 ? plan.quits_after : plan.sizes.size(); }
 
 }  // namespace
 
 void Client::on_start(Connections& connections, Instant) { worker_ = connections.worker_index(); }
 
+// A moment that is not too late: to look at everything each time it is asked would cost a large world its speed.
 Instant Client::next_deadline() const {
-  Instant next = Instant::never();
-  for (const Record& record : book_.records()) {
-    if (record.opened || record.plan.client != host_ || record.try_worker != worker_) continue;
-    next = earlier(next, record.try_at);
+  if (seen_changes_ != book_.changes()) {
+    seen_changes_ = book_.changes();
+    begin_at_ = Instant::never();
+    for (const Record& record : book_.records()) {
+      if (is_mine(record)) begin_at_ = earlier(begin_at_, record.try_at);
+    }
   }
-  for (const auto& [id, live] : live_) next = earlier(next, live.wake);
-  return next;
+  return earlier(begin_at_, wake_at_);
 }
 
 void Client::on_timeout(Connections& connections, Instant now) {
-  for (Record& record : book_.records()) {
-    if (record.opened || record.plan.client != host_ || record.try_worker != worker_) continue;
-    if (record.try_at <= now) begin(connections, record, now);
+  if (begin_at_ <= now) {
+    begin_at_ = Instant::never();
+    for (Record& record : book_.records()) {
+      if (is_mine(record) && record.try_at <= now) begin(connections, record, now);
+      if (is_mine(record)) begin_at_ = earlier(begin_at_, record.try_at);
+    }
   }
+  if (wake_at_ > now) return;
+  wake_at_ = Instant::never();
   for (auto& [id, live] : live_) {
-    if (live.wake > now) continue;
-    live.wake = Instant::never();
-    act(connections, live, now);
+    if (live.wake <= now) {
+      live.wake = Instant::never();
+      act(connections, live, now);
+    }
+    wake_at_ = earlier(wake_at_, live.wake);
   }
+}
+
+bool Client::is_mine(const Record& record) const {
+  return !record.opened && record.plan.client == host_ && record.try_worker == worker_;
+}
+
+void Client::wake(Live& live, Instant at) {
+  live.wake = earlier(live.wake, at);
+  wake_at_ = earlier(wake_at_, at);
 }
 
 // Tries each of the ports that fit: the answers to one of them may belong to another worker.
@@ -53,6 +76,7 @@ void Client::begin(Connections& connections, Record& record, Instant now) {
     const auto id = connections.open({.listener = listener, .remote = remote, .conv = plan.conv}, now);
     if (!id) continue;
     record.opened = true;
+    record.port = static_cast<std::uint16_t>(client_port_first + listener);
     book_.coverage.conversations += 1;
     if (plan.never_reads) book_.coverage.count(Fault::never_reads);
     Live& live = live_[id->raw()];
@@ -60,8 +84,7 @@ void Client::begin(Connections& connections, Record& record, Instant now) {
     live.id = *id;
     return;
   }
-  record.try_worker = (worker_ + 1) % workers_;
-  record.try_at = now + retry_after;
+  book_.retry(record, (worker_ + 1) % workers_, now + retry_after);
 }
 
 void Client::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) {
@@ -111,10 +134,11 @@ void Client::act(Connections& connections, Live& live, Instant now) {
     live.close_at = now + (live.record->plan.impatient ? Duration() : live.record->plan.linger);
   }
   if (now < live.close_at) {
-    live.wake = earlier(live.wake, live.close_at);
+    wake(live, live.close_at);
     return;
   }
   live.closing = true;
+  if (live.record->plan.quits_after > 0) book_.coverage.count(Fault::quits);
   connection.close();
 }
 
@@ -127,7 +151,7 @@ bool Client::may_read(Live& live, Instant now) {
     book_.coverage.count(Fault::reading_pause);
   }
   if (now >= live.paused_until) return true;
-  live.wake = earlier(live.wake, live.paused_until);
+  wake(live, live.paused_until);
   return false;
 }
 
@@ -187,17 +211,19 @@ std::uint32_t Client::outstanding(const Live& live) const {
 
 void Client::send(Connections& connections, Connection connection, Live& live, Instant now) {
   const Conversation& plan = live.record->plan;
-  while (live.sent < plan.sizes.size()) {
+  if (plan.oversteps && !live.has_overstepped) overstep(connections, connection, live);
+  while (live.sent < to_send(plan)) {
     if (outstanding(live) >= plan.outstanding_max) return;
     if (!live.ready && !build(connections, live)) {
       book_.coverage.count(Fault::no_room_to_send);
-      live.wake = earlier(live.wake, now + retry_after);
+      wake(live, now + retry_after);
       return;
     }
     switch (connection.send(*live.ready)) {
       case SendResult::accepted:
         if (!live.ready->empty()) return book_.fail("send() accepted a message and left some of it");
         live.ready.reset();
+        if (plan.sizes[live.sent] == 0) book_.coverage.count(Fault::empty_message);
         live.sent_bytes += plan.sizes[live.sent++];
         book_.trace.event(now, TraceKind::sent, host_, plan.conv, live.sent);
         break;
@@ -233,17 +259,34 @@ bool Client::build(Connections& connections, Live& live) {
   return true;
 }
 
+// One message more than fits into the fragments that there can be, whatever windows the peer has.
+void Client::overstep(Connections& connections, Connection connection, Live& live) {
+  const std::uint32_t bytes = (fragments_max + 1) * mss_;
+  if (bytes > overstep_bytes_max || !connections.has_room_for(bytes / segment_bytes_max + 1)) return;
+  SegmentQueue message = connections.make_message();
+  for (std::uint32_t left = bytes; left > 0;) {
+    Segment segment = connections.allocate(std::min(left, segment_bytes_max));
+    if (!segment.holds()) return;
+    left -= std::min(left, segment_bytes_max);
+    if (!message.push_back(std::move(segment))) return;
+  }
+  live.has_overstepped = true;
+  book_.coverage.count(Fault::too_large);
+  if (connection.send(message) != SendResult::too_large)
+    book_.fail("a message of more fragments than there can be was taken");
+}
+
 bool Client::is_done(const Live& live) const {
   const Conversation& plan = live.record->plan;
-  if (live.sent < plan.sizes.size()) return false;
-  return plan.impatient || live.record->echoed == live.sent_bytes;
+  if (live.sent < to_send(plan)) return false;
+  return plan.quits_after > 0 || plan.impatient || live.record->echoed == live.sent_bytes;
 }
 
 void Client::on_closed(Live& live, CloseReason reason, Instant now) {
   Record& record = *live.record;
   book_.trace.event(now, TraceKind::closed, host_, record.plan.conv, static_cast<std::uint64_t>(reason));
-  record.closed = reason;
-  record.completed = live.closing && reason == CloseReason::service && is_done(live);
+  book_.close(record, reason);
+  record.completed = live.closing && reason == CloseReason::service && is_done(live) && record.plan.quits_after == 0;
   if (reason == CloseReason::service && !live.closing)
     book_.fail("a session was closed for a service that did not ask");
   book_.coverage.completed += record.completed ? 1 : 0;

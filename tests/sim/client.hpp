@@ -19,8 +19,9 @@ namespace penstock::sim {
 
 class Client final : public Application {
  public:
-  Client(Book& book, std::uint32_t host, std::uint32_t workers, Rng rng)
-      : book_(book), host_(host), workers_(workers), rng_(rng) {}
+  // `mss` is what its host's segments carry.
+  Client(Book& book, std::uint32_t host, std::uint32_t workers, std::uint32_t mss, Rng rng)
+      : book_(book), host_(host), workers_(workers), mss_(mss), rng_(rng) {}
 
   void on_start(Connections& connections, Instant now) override;
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
@@ -39,10 +40,13 @@ class Client final : public Application {
     std::uint64_t pieces_end = 0;  // bytes of a stream's pieces that came back whole
     Instant paused_until;          // reads nothing before
     bool has_paused = false;
+    bool has_overstepped = false;
     bool closing = false;
     Instant wake = Instant::never();  // a retry, the end of a pause or of the linger
     Instant close_at = Instant::never();
   };
+  bool is_mine(const Record& record) const;
+  void wake(Live& live, Instant at);
   void begin(Connections& connections, Record& record, Instant now);
   void act(Connections& connections, Live& live, Instant now);
   void receive(Connection connection, Live& live, Instant now);
@@ -50,6 +54,7 @@ class Client final : public Application {
   bool may_read(Live& live, Instant now);
   void send(Connections& connections, Connection connection, Live& live, Instant now);
   bool build(Connections& connections, Live& live);
+  void overstep(Connections& connections, Connection connection, Live& live);
   std::uint32_t outstanding(const Live& live) const;
   bool is_done(const Live& live) const;
   void on_closed(Live& live, CloseReason reason, Instant now);
@@ -57,9 +62,13 @@ class Client final : public Application {
   Book& book_;
   std::uint32_t host_;
   std::uint32_t workers_;
+  std::uint32_t mss_;
   std::uint32_t worker_ = 0;
   Rng rng_;
-  std::map<std::uint64_t, Live> live_;  // by session id, in an order that is the same in every run
+  Instant wake_at_ = Instant::never();           // not after the first `wake` of them
+  mutable Instant begin_at_ = Instant::never();  // not after the first conversation that this worker has to begin
+  mutable std::uint64_t seen_changes_ = 0;       // of the book, when begin_at_ was found
+  std::map<std::uint64_t, Live> live_;           // by session id, in an order that is the same in every run
 };
 
 }  // namespace penstock::sim

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/time.hpp"
@@ -22,6 +23,7 @@ enum class FloodKind : std::uint8_t {
   unproven,   // more and more data of sessions that it opens and never proves
   newcomers,  // each begins a session
   mixed,      // one of each in turn
+  spoofed,    // new conversations of new sources, of sources that are connected, and junk in the name of living ones
 };
 std::string_view name_of(FloodKind kind);
 
@@ -41,13 +43,27 @@ class Flood {
   // That frame; its bytes stay where they are.
   std::span<const std::uint8_t> take();
   std::uint64_t sent() const { return sent_; }
+  // A frame of a client is on its way to the server: of the kind `spoofed`, its source and conversation are forged from then on.
+  void learn(std::span<const std::uint8_t> frame);
 
   // Of the kind `newcomers`: as many sessions as one flood can open.
   static constexpr std::uint32_t newcomers_max = 16'384;
 
  private:
+  // A conversation that is alive, and where it comes from.
+  struct Victim {
+    net::Endpoint source;
+    std::uint32_t conv;
+  };
   void prepare(FloodKind kind, const Way& way);
+  Bytes spoof(std::uint64_t number) const;
+  Bytes in_the_name_of(const net::Endpoint& source, const Bytes& payload) const;
 
+  FloodKind kind_;
+  Way way_;
+  std::vector<Victim> victims_;
+  std::unordered_set<std::uint32_t> known_;  // their conversations
+  Bytes spoofed_;
   std::vector<Bytes> frames_;
   std::vector<std::uint32_t> order_;  // of frames_, in which they are sent, from its beginning again when it is over
   std::uint64_t interval_ns_;

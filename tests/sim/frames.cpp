@@ -68,6 +68,23 @@ std::optional<UdpView> peek(std::span<const std::uint8_t> f) {
   return view;
 }
 
+std::vector<SegmentView> segments_of(std::span<const std::uint8_t> b) {
+  std::vector<SegmentView> made;
+  for (std::size_t at = 0; b.size() - at >= kcp_header;) {
+    const std::uint32_t length = get32_little(b, at + 20);
+    if (length > b.size() - at - kcp_header) break;
+    made.push_back({.conv = get32_little(b, at),
+                    .command = b[at + 4],
+                    .window = static_cast<std::uint16_t>(b[at + 6] | b[at + 7] << 8),
+                    .stamp = get32_little(b, at + 8),
+                    .sn = get32_little(b, at + 12),
+                    .una = get32_little(b, at + 16),
+                    .length = length});
+    at += kcp_header + length;
+  }
+  return made;
+}
+
 std::optional<KcpView> peek_kcp(std::span<const std::uint8_t> b) {
   if (b.size() < kcp_header) return std::nullopt;
   KcpView view{.conv = get32_little(b, 0)};

@@ -30,6 +30,21 @@ struct KcpView {
   bool acknowledges = false;
 };
 std::optional<KcpView> peek_kcp(std::span<const std::uint8_t> payload);
+// A KCP segment as its header tells it.
+struct SegmentView {
+  std::uint32_t conv;
+  std::uint8_t command;
+  std::uint16_t window;
+  std::uint32_t stamp;
+  std::uint32_t sn;
+  std::uint32_t una;
+  std::uint32_t length;
+};
+inline constexpr std::uint8_t command_push = 81;
+inline constexpr std::uint8_t command_ack = 82;
+inline constexpr std::uint8_t command_wins = 84;
+// The segments of a datagram, in order, as far as they are whole.
+std::vector<SegmentView> segments_of(std::span<const std::uint8_t> payload);
 // One line for a human.
 std::string describe(std::span<const std::uint8_t> frame);
 

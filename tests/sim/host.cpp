@@ -18,6 +18,11 @@ constexpr Duration backlog_step = Duration::us(20);
 constexpr std::uint32_t backlog_doublings = 6;
 constexpr std::uint32_t icmp_per_second = 20;
 constexpr std::uint32_t rx_ring_healed = 1024;
+// A frame leaves the host so long after its session wrote it at the most: the transmit ring was full, the port held it.
+constexpr Duration port_waits_max = Duration::ms(700);
+// By which a session may outlive its timeout: its place among the others, a stall, a turn of the wheel.
+constexpr Duration silence_slack = Duration::seconds(2);
+constexpr Duration freeze_max = Duration::seconds(11);
 
 net::InterfaceConfig interface_of(const Plan& plan, std::uint32_t number) {
   net::InterfaceConfig made;
@@ -77,7 +82,7 @@ struct Host::Core {
         pool(block_bytes, plan.blocks),
         echo(arena, node.sessions_max, streams_of(node)),
         sink(book, host),
-        client(book, host, plan.workers, rng) {
+        client(book, host, plan.workers, plan.kcp.mss(), rng) {
     if (plan.is_server) services = {&echo, &sink, &discard};
     else services = {&client};
   }
@@ -102,7 +107,12 @@ struct Host::Core {
 };
 
 Host::Host(const Plan& plan, std::uint32_t number, Book& book, SimPort::Transmit transmit)
-    : number_(number), plan_(plan.hosts[number]), book_(book), node_(plan_.node) {
+    : number_(number),
+      plan_(plan.hosts[number]),
+      book_(book),
+      may_freeze_(plan.has(Fault::freeze)),
+      port_holds_(plan_.port.has_value() || plan.has(Fault::tx_ring_full)),
+      node_(plan_.node) {
   const Rng rng = Rng(plan.seed).child(500 + number);
   node_.stack.interfaces = {interface_of(plan, number)};
   node_.stack.icmp_per_second = icmp_per_second;
@@ -216,6 +226,7 @@ void Host::check(Core& core, Instant now) {
                     number_, w.rx_packets, w.handed_in, w.delivered, w.handed_out, w.held_now, dropped));
   }
   require(w.sessions_now <= node_.sessions_max, "more sessions than sessions_max");
+  require(core.worker->world().wheel.count() <= timer_kinds * w.sessions_now, "more timers than the sessions can have");
   std::uint64_t closed = 0;
   for (std::uint32_t i = 0; i < s.listener_count; ++i) {
     const ListenerStats& listener = s.listeners[i];
@@ -231,6 +242,9 @@ void Host::check(Core& core, Instant now) {
               w.delivered >= core.seen.worker.delivered && w.sessions_opened >= core.seen.worker.sessions_opened,
           "a counter went back");
   std::swap(core.seen, core.fresh);
+  std::uint64_t sessions = 0;
+  for (const auto& each : cores_) sessions += each->seen.worker.sessions_now;
+  sessions_peak_ = std::max(sessions_peak_, sessions);
 }
 
 void Host::stall(std::uint32_t worker, Instant until) {
@@ -274,14 +288,65 @@ void Host::cut_port(impair::Ways ways) {
 
 void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }
 
-bool Host::has_proven(std::uint32_t conv) const {
-  for (const auto& core : cores_) {
-    const auto& sessions = core->worker->world().sessions;
+// Calls `look(session, machine)` for each session of a conversation until it answers true.
+template <class Look>
+bool Host::any_session(std::uint32_t conv, Look&& look) const {
+  for (std::size_t i = 0; i < cores_.size(); ++i) {
+    const auto& sessions = cores_[i]->worker->world().sessions;
     for (std::uint32_t k = 0; k < sessions.capacity(); ++k) {
-      if (sessions.is_open(k) && sessions[k].conv == conv && sessions[k].state == SessionState::proven) return true;
+      if (!sessions.is_open(k) || sessions[k].conv != conv) continue;
+      places_[conv] = {i, k};
+      if (look(sessions[k], sessions.machine(k))) return true;
     }
   }
   return false;
+}
+
+bool Host::has_proven(std::uint32_t conv) const {
+  return any_session(conv, [](const Session& s, const kcp::Session&) { return s.state == SessionState::proven; });
+}
+
+bool Host::has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const {
+  bool known = false;
+  const auto look = [&](const Session& session, const kcp::Session& machine) {
+    known = true;
+    // Whose service has closed delivers nothing any more, and throws away what it owes an ACK for.
+    if (machine.closing()) return true;
+    // A frame that waited for the port may be of the session before this one.
+    return machine.has_stored(Seq32(sn)) || (port_holds_ && now - session.opened < port_waits_max);
+  };
+  if (const auto at = places_.find(conv); at != places_.end()) {
+    const auto& sessions = cores_[at->second.first]->worker->world().sessions;
+    const std::uint32_t place = at->second.second;
+    const bool there = sessions.is_open(place) && sessions[place].conv == conv;
+    if (there && look(sessions[place], sessions.machine(place))) return true;
+  }
+  return any_session(conv, look) || !known;
+}
+
+void Host::check_silence(Instant now) const {
+  const Duration patience = silence_slack + (may_freeze_ ? freeze_max : Duration());
+  for (const auto& core : cores_) {
+    const auto& sessions = core->worker->world().sessions;
+    for (std::uint32_t k = 0; k < sessions.capacity(); ++k) {
+      if (!sessions.is_open(k) || sessions[k].over) continue;
+      const Session& session = sessions[k];
+      const bool proven = session.state == SessionState::proven;
+      // A question that was asked late, by a worker that had stood still, leaves a quarter of the time for its answer.
+      const Duration allowed = proven
+                                   ? plan_.limits.idle_timeout + Duration::us(plan_.limits.idle_timeout.count_us() / 4)
+                                   : plan_.limits.half_open_timeout;
+      if (now - (proven ? session.last_heard : session.opened) <= allowed + patience) continue;
+      throw Broken(fmt::format("host {} keeps conversation {:x}, whose peer has been silent for too long", number_,
+                               session.conv));
+    }
+  }
+}
+
+std::uint64_t Host::unasked() const {
+  std::uint64_t sum = 0;
+  for (const auto& core : cores_) sum += core->seen.worker.timers_fired + core->seen.worker.sessions_opened;
+  return sum;
 }
 
 bool Host::quiet() const {
@@ -324,6 +389,7 @@ void Host::check_empty(Instant now) {
     require(world.sessions.count() == 0, "a session is left over");
     require(world.flows.count() == 0, "the flow table is not empty");
     require(world.quota.prefix_count() == 0, "a prefix still holds a count");
+    require(world.wheel.count() == 0 && world.wheel.chunks_used() == 0, "a timer of nobody is left over");
     require(world.windows.in_use_bytes() == 0, "window memory is left over");
     require(world.chunks.available() == world.chunks.capacity(), "a chunk is left over");
     for (std::uint32_t i = 0; i < 3; ++i) {

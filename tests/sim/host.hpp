@@ -9,6 +9,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/arena.hpp"
@@ -56,6 +58,14 @@ class Host {
 
   // Whether a session of this conversation has a peer that proved its address.
   bool has_proven(std::uint32_t conv) const;
+  // Whether a segment of a conversation is held, or was handed to the service; true when there is no such session any more.
+  bool has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const;
+  // How often it may have sent something of its own accord: timers that fired, conversations that it began.
+  std::uint64_t unasked() const;
+  // Checks that no session outlives the silence of its peer: who vanished is found in time, and who never proved himself, too.
+  void check_silence(Instant now) const;
+  // The most sessions that it ever had at once.
+  std::uint64_t sessions_peak() const { return sessions_peak_; }
   // No session, nothing to send, nothing received and not taken in.
   bool quiet() const;
   // What is left, in words: for the sentence of a world that does not end.
@@ -70,6 +80,8 @@ class Host {
 
  private:
   struct Core;
+  template <class Look>
+  bool any_session(std::uint32_t conv, Look&& look) const;
   Instant wake_of(const Core& core, Instant now) const;
   void run(Core& core, Instant now);
   void check(Core& core, Instant now);
@@ -79,10 +91,15 @@ class Host {
   std::uint32_t number_;
   const HostPlan& plan_;
   Book& book_;
+  bool may_freeze_;  // all of its workers stand still for seconds
+  bool port_holds_;  // frames may wait in front of the port
   NodeConfig node_;
+  // Where a conversation was found last: worker and place.
+  mutable std::unordered_map<std::uint32_t, std::pair<std::size_t, std::uint32_t>> places_;
   std::unique_ptr<HandoffRings> handoff_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<SimPort> port_;
+  std::uint64_t sessions_peak_ = 0;
   Segment leaked_;
   std::unique_ptr<HeapMemory> impaired_memory_;
   std::unique_ptr<Arena> impaired_arena_;

@@ -56,6 +56,7 @@ NodeConfig node_of(const OverloadPlan& plan, std::size_t host) {
   listener.admission.port = host == 0 ? server_port : client_port;
   listener.admission.sessions_max = listener.admission.half_open_max = listener.admission.per_prefix_max =
       listener.admission.half_open_per_prefix_max = node.sessions_max;
+  if (host == 0 && plan.half_open_max > 0) listener.admission.half_open_max = plan.half_open_max;
   listener.admission.idle_timeout = Duration::seconds(1000);
   listener.admission.half_open_timeout = plan.half_open_timeout;
   listener.admission.quarantine = Duration::ms(1);
@@ -271,6 +272,7 @@ void OverloadWorld::run_client(Host& host, Instant now) {
   host.worker->run_once(now);
   host.awake_at = now + client_step;
   auto& wire = hosts_[0]->port.wire;
+  for (const Bytes& bytes : host.port.sent) flood_.learn(bytes);
   for (Bytes& bytes : host.port.sent) wire.push_back({ns_of(now) + wire_ns, std::move(bytes)});
   host.port.sent.clear();
 }

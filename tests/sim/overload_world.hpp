@@ -42,6 +42,7 @@ struct OverloadPlan {
   FloodKind flood = FloodKind::none;
   std::uint64_t flood_per_second = 0;
   Duration half_open_timeout = Duration::seconds(5);  // of the server
+  std::uint32_t half_open_max = 0;                    // of the server; 0: as many as it has places
   std::uint64_t seed = 1;
 };
 

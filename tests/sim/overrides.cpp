@@ -28,6 +28,10 @@ void episodes_of(Plan& plan) {
 constexpr Removal removals[] = {
     {"strangers", [](Plan& p) { p.strangers = 0; }},
     {"flood", [](Plan& p) { p.flood = false; }},
+    {"replay", [](Plan& p) { p.replay_ppm = 0; }},
+    {"mangled", [](Plan& p) { p.mangle_ppm = 0; }},
+    {"flap", episodes_of<Fault::flap>},
+    {"freeze", episodes_of<Fault::freeze>},
     {"rebind", episodes_of<Fault::rebind>},
     {"vanish", episodes_of<Fault::vanish>},
     {"drain", episodes_of<Fault::drain>},
@@ -59,6 +63,10 @@ constexpr Removal removals[] = {
     {"slow_reader",
      [](Plan& p) {
        for (Conversation& c : p.conversations) c.reads_slowly = false;
+     }},
+    {"quits",
+     [](Plan& p) {
+       for (Conversation& c : p.conversations) c.quits_after = 0;
      }},
     {"reading_pause",
      [](Plan& p) {

@@ -109,12 +109,14 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   options.probe_initial_ms = draw(rng, 500, 7000);
   options.stall_timeout_ms = draw(rng, 4000, 15'000);
   options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
-  options.dead_link = gentle ? std::uint8_t{60} : static_cast<std::uint8_t>(rng.between(3, 30));
+  // A client that only receives tells its new address by its sign of life: half an idle timeout, which has to come first.
+  options.dead_link = gentle ? std::uint8_t{250} : static_cast<std::uint8_t>(rng.between(3, 30));
   if (gentle) options.stall_timeout_ms = 120'000;
   // A window that is a hundred times the queue before it comes through some segments a timeout.
   if (gentle) options.linger_ms = 3'600'000;
   Rng later = rng.child(1);
   if (one_in(later, 4)) options.ack_delay_ms = draw(later, 1, 40);
+  if (!gentle && one_in(later, 4)) options.linger_ms = draw(later, 0, 3000);
   return options;
 }
 
@@ -211,11 +213,16 @@ Conversation draw_conversation(Rng rng, const Plan& plan, std::uint32_t servers,
     c.pause_after = draw(rng, 0, 10);
     c.pause = draw_ms(rng, 100, plan.gentle ? 2000 : 8000);
   }
+  Rng later = rng.child(1);
+  if (one_in(later, 5) && !is_stream(c.target)) c.sizes[later.below(c.sizes.size())] = 0;
+  if (!plan.gentle && one_in(later, 8)) c.quits_after = draw(later, 1, static_cast<std::uint32_t>(c.sizes.size()));
+  c.oversteps = !is_stream(c.target) && one_in(later, 12);
   if (never && one_in(rng, 3)) {
     // Enough small messages to fill both windows and the send queues.
     c.target = Target::echo_message;
     c.impatient = false;
     c.never_reads = true;
+    c.quits_after = 0;
     c.pause_after = draw(rng, 0, 5);
     c.sizes.assign(2600, 20);
     c.outstanding_max = 4000;
@@ -242,6 +249,18 @@ class EpisodeWriter {
     e.end = earlier(e.begin + draw_ms(rng_, shortest, longest), plan_.heal);
     plan_.episodes.push_back(e);
   }
+  // A link that comes and goes for seconds.
+  void draw_flapping() {
+    const auto host = static_cast<std::uint32_t>(rng_.below(plan_.hosts.size()));
+    Instant at = plan_.start + sessions_after + draw_ms(rng_, 0, 4000);
+    for (std::uint32_t times = draw(rng_, 10, 60); times > 0 && at < plan_.heal; --times) {
+      Episode e{.kind = Fault::flap, .host = host, .amount = 0};
+      e.begin = at;
+      e.end = earlier(at + draw_ms(rng_, 5, 150), plan_.heal);
+      at = e.end + draw_ms(rng_, 5, 150);
+      plan_.episodes.push_back(e);
+    }
+  }
   Rng& rng() { return rng_; }
 
  private:
@@ -263,6 +282,9 @@ void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
   for (std::uint32_t i = 0; i < plan.hosts.size(); ++i) {
     if (plan.hosts[i].port) operators.draw_at(Fault::impair_switched, i, 50, 4000);
   }
+  EpisodeWriter others(parent.child(8), plan);
+  if (one_in(others.rng(), 5)) others.draw_flapping();
+  if (one_in(others.rng(), 6)) others.draw_some(Fault::freeze, 2, 500, 10'000);
   if (one_in(rng, 3)) writer.draw_some(Fault::partition, 4, 100, 8000);
   if (one_in(rng, 5)) writer.draw_some(Fault::port_down, 3, 50, 3000);
   if (one_in(rng, 4)) writer.draw_some(Fault::vanish, 1, 1, 1, servers);
@@ -313,6 +335,9 @@ Plan draw_plan(std::uint64_t seed) {
   draw_episodes(root.child(2), plan, servers);
   std::ranges::stable_sort(plan.episodes, {}, &Episode::begin);
   if (one_in(rng, 2)) plan.strangers = draw(rng, 50, 600);
+  Rng meddling = root.child(3);
+  if (one_in(meddling, 3)) plan.replay_ppm = draw(meddling, 0, 3 * percent);
+  if (one_in(meddling, 3)) plan.mangle_ppm = draw(meddling, 0, 3 * percent);
   plan.flood = !plan.gentle && plan.hosts[0].workers > 1 && one_in(rng, 2);
   return plan;
 }

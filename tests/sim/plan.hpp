@@ -46,7 +46,7 @@ struct Conversation {
   Target target = Target::echo_message;
   bool ip6 = false;
   Instant start;
-  std::vector<std::uint32_t> sizes;   // bytes of each message, or of each piece of a stream; at least 1
+  std::vector<std::uint32_t> sizes;   // bytes of each message, or of each piece of a stream; may be 0
   std::uint32_t outstanding_max = 1;  // messages sent and not yet echoed
   bool impatient = false;             // closes as soon as all is sent, without waiting for the echo
   Duration linger;                    // waits so long before it closes, so that its last ACK arrives
@@ -54,6 +54,8 @@ struct Conversation {
   Duration pause;                     // … for so long; zero: it does not
   bool never_reads = false;           // … for good
   bool reads_slowly = false;          // takes one message a turn
+  std::uint32_t quits_after = 0;      // closes when so many messages were taken by send(); 0: it does not
+  bool oversteps = false;             // tries to send a message that is too large for any peer first
 
   std::uint64_t bytes() const;
 };
@@ -99,6 +101,8 @@ struct Plan {
   std::vector<Conversation> conversations;
   std::vector<Episode> episodes;            // by their beginning
   std::uint32_t strangers = 0;              // frames that strangers send
+  std::uint32_t replay_ppm = 0;             // datagrams that somebody on the path says again later
+  std::uint32_t mangle_ppm = 0;             // … and that he changes
   bool flood = false;                       // one burst to a stalled worker's neighbour
   std::uint64_t datagrams = datagrams_min;  // the world goes on until so many were sent
 

@@ -22,6 +22,8 @@ constexpr Duration patience_with_slow = Duration::seconds(7200);
 constexpr Duration patience_with_deaf = Duration::seconds(3600);
 // Virtual time may stand still for so many steps, while several things happen in one microsecond.
 constexpr std::uint32_t steps_per_instant_max = 10'000;
+// What was overheard is said again so much later at the most.
+constexpr Duration repeats_last = Duration::seconds(180);
 constexpr Duration flood_lasts = Duration::ms(180);
 constexpr std::uint32_t flood_step_frames = 24;
 constexpr Duration flood_step = Duration::us(500);
@@ -34,7 +36,12 @@ Simulation::Simulation(const Plan& plan, bool print_trace, Sabotage sabotage)
       trace_(print_trace),
       book_(trace_, coverage_),
       network_(plan_, trace_, [this](std::uint32_t host, auto frame, Instant now) { return arrive(host, frame, now); }),
-      strangers_(plan_, book_),
+      conduct_(static_cast<std::uint32_t>(plan_.hosts.size()),
+               [this](std::uint32_t host, std::uint32_t conv, std::uint32_t sn, Instant now) {
+                 return hosts_[host]->has_stored(conv, sn, now);
+               }),
+      strangers_(plan_, book_, conduct_),
+      meddler_(plan_, coverage_),
       vanished_(plan_.hosts.size(), false),
       nats_(plan_.hosts.size()),
       now_(plan_.start) {
@@ -56,6 +63,7 @@ Simulation::~Simulation() = default;
 // --- frames
 
 void Simulation::transmit(std::uint32_t host, std::span<const std::uint8_t> frame, Instant now) {
+  conduct_.on_departure(host, frame, now);
   Bytes translated;
   if (nats_[host].translates()) frame = translated = nats_[host].outward(frame);
   const auto datagram = peek(frame);
@@ -63,7 +71,8 @@ void Simulation::transmit(std::uint32_t host, std::span<const std::uint8_t> fram
   const int copies = sabotage_ == Sabotage::doubled_answer && plan_.hosts[host].is_server ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     if (plan_.hosts[host].is_server) watch_.on_departure(frame);
-    network_.transmit(host, frame, now);
+    const auto changed = meddler_.pass(frame, now);
+    network_.transmit(host, changed ? *changed : frame, now);
   }
 }
 
@@ -89,6 +98,7 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
       frame = changed;
     }
   }
+  conduct_.on_arrival(host, frame);
   const SimPort::Arrival arrival = hosts_[host]->port().arrive(frame);
   if (arrival == SimPort::Arrival::taken && plan_.hosts[host].is_server) watch_.on_arrival(frame);
   return static_cast<std::uint64_t>(arrival);
@@ -98,6 +108,7 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
 
 Instant Simulation::next_event() const {
   Instant next = earlier(network_.next_deadline(), strangers_.next_deadline());
+  next = earlier(next, meddler_.next_deadline());
   for (const auto& host : hosts_) next = earlier(next, host->next_deadline(now_));
   if (next_turn_ < turns_.size()) next = earlier(next, turns_[next_turn_].at);
   if (!healed_) next = earlier(next, plan_.heal);
@@ -113,8 +124,12 @@ void Simulation::step() {
   play_episodes();
   if (now_ >= flood_at_) flood();
   for (const Bytes& frame : strangers_.act(now_)) network_.inject(frame, now_);
+  for (const Bytes& frame : meddler_.act(now_)) network_.inject(frame, now_);
   network_.run(now_);
   for (const auto& host : hosts_) host->run(now_);
+  if (now_ < next_look_) return;
+  next_look_ = now_ + Duration::seconds(1);
+  for (const auto& host : hosts_) host->check_silence(now_);
 }
 
 // --- faults
@@ -146,6 +161,10 @@ void Simulation::begin(const Episode& e) {
   Host& host = *hosts_[e.host];
   trace_.fault(now_, e.host, fault_names[static_cast<std::size_t>(e.kind)], e.amount);
   switch (e.kind) {
+    case Fault::freeze:
+      for (std::uint32_t i = 0; i < host.workers(); ++i) host.stall(i, e.end);
+      break;
+    case Fault::flap: network_.cut(e.host, true, true); break;
     case Fault::lcore_stall: host.stall(e.amount, e.end); break;
     case Fault::tx_ring_full: host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0); return;
     case Fault::pool_dry: host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0)); break;
@@ -184,6 +203,7 @@ void Simulation::end(const Episode& e) {
   switch (e.kind) {
     case Fault::tx_ring_full: host.port().set_tx_room(~0u); break;
     case Fault::pool_dry: host.keep_back(0); break;
+    case Fault::flap:
     case Fault::partition:
       if (!vanished_[e.host] && sabotage_ != Sabotage::endless_cut) network_.cut(e.host, false, false);
       break;
@@ -279,13 +299,24 @@ void Simulation::live_until_empty() {
   for (const HostPlan& host : plan_.hosts) {
     longest = std::max(longest, Duration::seconds(40) + host.limits.idle_timeout + host.limits.half_open_timeout);
   }
-  const Instant over = now_ + longest;
+  bool stopped = false;
+  Instant over = now_ + longest + (meddler_.quiet() ? Duration() : repeats_last);
   const auto quiet = [this] {
-    return network_.held() == 0 && std::ranges::all_of(hosts_, [](const auto& host) { return host->quiet(); });
+    return network_.held() == 0 && meddler_.quiet() &&
+           std::ranges::all_of(hosts_, [](const auto& host) { return host->quiet(); });
   };
   while (!quiet()) {
     step();
-    if (now_ > over) throw Broken("sessions or frames are left long after every client had closed:" + leftovers());
+    if (now_ <= over) continue;
+    // Two hosts that somebody named to each other, or one's late repetition, answer each other's questions for a sign of life
+    // for as long as both ask; only an operator ends that.
+    const bool ask = std::ranges::any_of(plan_.hosts, [](const HostPlan& h) { return h.limits.liveness_probes > 0; });
+    if (!std::exchange(stopped, true) && ask && (plan_.strangers > 0 || plan_.replay_ppm > 0)) {
+      for (const auto& host : hosts_) host->stop(now_);
+      over = now_ + Duration::seconds(40);
+      continue;
+    }
+    throw Broken("sessions or frames are left long after every client had closed:" + leftovers());
   }
 }
 
@@ -311,7 +342,10 @@ Coverage Simulation::run() {
   live_until_closed();
   check_conversations();
   live_until_empty();
-  for (const auto& host : hosts_) host->check_empty(now_);
+  for (std::uint32_t i = 0; i < hosts_.size(); ++i) {
+    hosts_[i]->check_empty(now_);
+    conduct_.check_answers(i, hosts_[i]->unasked());
+  }
   for (const auto& host : hosts_) host->switch_off();
   network_.count_faults(coverage_);
   require(network_.whole(), "a block of the wires did not come home");

@@ -3,10 +3,12 @@
 // run() goes from deadline to deadline – wires, workers, faults, strangers – until every conversation has closed and every
 // table is empty, and throws Broken when an invariant does not hold:
 //   bytes     each byte arrives once and in order, borders kept (Client, Sink)
-//   silence   a client that closed in good order lost nothing: what it sent was taken
+//   loss      a client that closed in good order lost nothing: what it sent was taken
 //   liveness  after the heal every conversation closes in time; in a gentle world every one completes
 //   buffers   received = delivered + handed on + held + dropped after every turn; at the end every block came home
 //   sessions  opened = living + closed by reason; at the end none, and no timer, chunk or window of theirs
+//   silence   who is silent for longer than is allowed has no session any more (Host)
+//   conduct   what hosts send is answered for by what came (Conduct)
 //   address   bytes out ≤ bytes in toward an address that proved nothing (AddressWatch)
 #pragma once
 
@@ -16,8 +18,10 @@
 #include <vector>
 
 #include "sim/book.hpp"
+#include "sim/conduct.hpp"
 #include "sim/coverage.hpp"
 #include "sim/host.hpp"
+#include "sim/meddler.hpp"
 #include "sim/nat.hpp"
 #include "sim/network.hpp"
 #include "sim/plan.hpp"
@@ -43,6 +47,7 @@ class Simulation {
 
   // Lives the world through. Throws Broken.
   Coverage run();
+  const Host& host(std::size_t number) const { return *hosts_[number]; }
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::uint64_t trace_events() const { return trace_.events(); }
 
@@ -78,7 +83,9 @@ class Simulation {
   Book book_;
   AddressWatch watch_;
   Network network_;
+  Conduct conduct_;
   Strangers strangers_;
+  Meddler meddler_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<bool> vanished_;
   std::vector<Nat> nats_;    // of each host; those of servers never rebind
@@ -86,6 +93,7 @@ class Simulation {
   std::size_t next_turn_ = 0;
   std::vector<const Episode*> waiting_;  // endings whose time came before the world had seen enough
   Instant now_;
+  Instant next_look_;  // at those who have been silent for too long
   Instant flood_at_ = Instant::never();
   bool healed_ = false;
   std::uint32_t refills_ = 0;

@@ -87,9 +87,10 @@ class Receiver {
   // In-order segments that nobody has taken yet.
   std::uint32_t undelivered() const { return static_cast<std::uint32_t>(next_.distance_from(deliver_)); }
   bool holds() const { return deliver_ != end_; }
+  // The segment is here: it came and was not handed out yet.
+  bool held(Seq32 sn) const;
 
  private:
-  bool held(Seq32 sn) const;
   std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
   void park_lone(Segment&& payload);
   Segment take_lone();

@@ -132,6 +132,8 @@ class Session {
   bool may_be_from_peer(std::span<const std::uint8_t> datagram) const;
   // The header of an empty PUSH that asks for an ACK of `sn` and `stamp`.
   Header question(Seq32 sn, Stamp32 stamp) const;
+  // Whether the peer's segment of this number is held or was handed to the service: what may be acknowledged.
+  bool has_stored(Seq32 sn) const { return sn.before(receiver_.una()) || receiver_.held(sn); }
   // Every number before it was acknowledged by the peer.
   Seq32 send_una() const { return sender_.una(); }
   // The peer is reached by another path now: what was learnt of the old one is forgotten, and what was lost on it is sent

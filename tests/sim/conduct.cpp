@@ -1,0 +1,124 @@
+#include "sim/conduct.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/seq.hpp"
+#include "sim/book.hpp"
+#include "sim/broken.hpp"
+#include "sim/plan.hpp"
+
+namespace penstock::sim {
+
+namespace {
+
+// Frames that one forged frame may make two hosts say to each other, copies on bad links aside.
+constexpr std::uint32_t said_per_forged = 32;
+// Segments that a port on purpose may have lost, more than any window.
+constexpr std::uint32_t lost_before_wire_max = 1024;
+// What is said so much later is no quarrel any more: two that have proven themselves to each other ask for signs of life.
+constexpr Duration quarrel = Duration::seconds(3);
+// Claims of addresses, questions for neighbours and the like, which a host says at its start or repeats now and then.
+constexpr std::uint64_t greetings_max = 200;
+// Each question is worth an answer, and a window that opens again is told besides.
+constexpr std::uint64_t answers_per_question = 2;
+
+bool is_silent_v4(std::span<const std::uint8_t> address) {
+  const auto first = address_of(silent_first, false).v4_bytes();
+  const bool prefix = std::ranges::equal(address.first(3), std::span(first).first(3));
+  return prefix && address[3] >= first[3] && address[3] < first[3] + silent_count;
+}
+
+bool is_silent_v6(std::span<const std::uint8_t> address) {
+  const auto first = address_of(silent_first, true);
+  const bool prefix = std::ranges::equal(address.first(15), std::span(first.bytes()).first(15));
+  return prefix && address[15] >= first.bytes()[15] && address[15] < first.bytes()[15] + silent_count;
+}
+
+bool has_data(std::span<const SegmentView> segments) {
+  return std::ranges::any_of(segments, [](const SegmentView& s) { return s.command == command_push && s.length > 0; });
+}
+
+// Whether a datagram is worth an answer: data, a ping, a question for the window, or something other than KCP. What merely
+// answers – an ACK, a window – is worth none, or two hosts would never end.
+bool asks(std::span<const SegmentView> segments) {
+  return segments.empty() || std::ranges::any_of(segments, [](const SegmentView& s) {
+           return s.command != command_ack && s.command != command_wins;
+         });
+}
+
+}  // namespace
+
+bool is_for_silent(std::span<const std::uint8_t> f) {
+  if (f.size() < 14) return false;
+  for (std::uint32_t i = 0; i < silent_count; ++i) {
+    if (std::ranges::equal(f.first(6), mac_of(silent_first + i).bytes)) return true;
+  }
+  std::size_t at = 12;
+  const auto type = [&] { return static_cast<unsigned>(f[at] << 8 | f[at + 1]); };
+  while (f.size() >= at + 6 && (type() == 0x8100 || type() == 0x88a8)) at += 4;
+  const auto p = f.subspan(at + 2);
+  if (type() == 0x0806) return p.size() >= 28 && is_silent_v4(p.subspan(24, 4));
+  if (type() == 0x0800) return p.size() >= 20 && is_silent_v4(p.subspan(16, 4));
+  if (type() != 0x86dd || p.size() < 40) return false;
+  const bool solicits = p[6] == 58 && p.size() >= 64 && p[40] == 135;
+  return is_silent_v6(p.subspan(24, 16)) || (solicits && is_silent_v6(p.subspan(48, 16)));
+}
+
+Conduct::Conduct(std::uint32_t hosts, Stored stored) : stored_(std::move(stored)), counts_(hosts) {}
+
+void Conduct::on_arrival(std::uint32_t host, std::span<const std::uint8_t> frame) {
+  const auto datagram = peek(frame);
+  const auto segments = datagram ? segments_of(datagram->payload) : std::vector<SegmentView>{};
+  if (asks(segments)) ++counts_[host].asked;
+  for (const SegmentView& s : segments) {
+    Peer& peer = peers_[{host, s.conv}];
+    // What was sent may have been lost before it came to the wire.
+    if (Seq32(s.una).after(Seq32(peer.sent_end + lost_before_wire_max))) continue;
+    const std::uint32_t end = s.una + s.window;
+    if (Seq32(end).after(Seq32(peer.room_end))) peer.room_end = end;
+  }
+}
+
+void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> frame, Instant now) {
+  require(!is_for_silent(frame), fmt::format("host {} answers what is invalid: {}", host, describe(frame)));
+  const auto datagram = peek(frame);
+  const auto segments = datagram ? segments_of(datagram->payload) : std::vector<SegmentView>{};
+  if (!has_data(segments)) ++counts_[host].without_data;
+  if (segments.empty()) return;
+  for (const SegmentView& s : segments) judge(host, s, now);
+  if (!is_stranger(segments.front().conv)) return;
+  const auto loop = loops_.find(segments.front().conv);
+  if (loop == loops_.end() || now - loop->second.at > quarrel) return;
+  require(++loop->second.said <= said_per_forged * loop->second.forged,
+          fmt::format("hosts go on about conversation {:x}, which somebody forged", segments.front().conv));
+}
+
+void Conduct::judge(std::uint32_t host, const SegmentView& s, Instant now) {
+  if (s.command == command_ack) {
+    require(stored_(host, s.conv, s.sn, now),
+            fmt::format("host {} acknowledges segment {} of conversation {:x}, which it does not hold", host, s.sn,
+                        s.conv));
+  }
+  if (s.una > 0) {
+    require(
+        stored_(host, s.conv, s.una - 1, now),
+        fmt::format("host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv));
+  }
+  if (s.command != command_push || s.length == 0) return;
+  Peer& peer = peers_[{host, s.conv}];
+  if (Seq32(s.sn).at_or_after(Seq32(peer.sent_end))) peer.sent_end = s.sn + 1;
+  require(Seq32(s.sn).before(Seq32(peer.room_end)),
+          fmt::format("host {} sends segment {} of conversation {:x}, for which the peer never had room", host, s.sn,
+                      s.conv));
+}
+
+void Conduct::check_answers(std::uint32_t host, std::uint64_t unasked) const {
+  const Count& count = counts_[host];
+  require(count.without_data <= answers_per_question * count.asked + unasked + greetings_max,
+          fmt::format("host {} sent {} frames without data, though it was asked by {} and {} timers fired", host,
+                      count.without_data, count.asked, unasked));
+}
+
+}  // namespace penstock::sim
