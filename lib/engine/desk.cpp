@@ -183,7 +183,7 @@ void fill_snapshot(const World& world, StatsSnapshot& into, Instant now) {
     into.drops[i] = world.drops.of(static_cast<net::DropReason>(i));
   into.listener_count = world.listeners.count();
   for (std::uint16_t i = 0; i < world.listeners.count(); ++i) {
-    const HalfOpenTable& half_open = world.half_open[i];
+    const HalfOpenTable& half_open = *world.half_open[i];
     into.listeners[i] = listener_stats(world.listeners[i], half_open);
     into.worker.sessions_unproven_now += world.listeners[i].half_open();
     into.worker.half_open_now += half_open.count();

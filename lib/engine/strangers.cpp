@@ -121,7 +121,7 @@ std::optional<SessionId> open_proven(World& world, Listener& listener, const Str
 
 std::optional<SessionId> meet(World& world, Listener& listener, const net::Packet& packet, std::uint32_t conv,
                               SessionId known, Instant now) {
-  HalfOpenTable& table = world.half_open[listener.index()];
+  HalfOpenTable& table = *world.half_open[listener.index()];
   Stranger who{.packet = packet, .conv = conv, .table = table, .entry = table.find(packet.path, conv)};
   const auto drop = [&world](net::DropReason why) {
     world.drops.count(why);

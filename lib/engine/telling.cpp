@@ -107,7 +107,7 @@ bool fire_timers(World& world, Instant now) {
         fire(world, place, kind, now);
       },
       timer_fire_units);
-  for (HalfOpenTable& table : world.half_open) table.expire(now, half_open_budget);
+  for (const auto& table : world.half_open) table->expire(now, half_open_budget);
   return looked_at < timer_budget;
 }
 

@@ -91,7 +91,7 @@ Instant Worker::next_deadline() const {
   const World& world = *world_;
   if (world.backlog || world.dirty.count() > 0) return world.now();
   Instant next = earlier(world.wheel.next_due(), world.stack.next_deadline());
-  for (const HalfOpenTable& table : world.half_open) next = earlier(next, table.next_deadline(world.now()));
+  for (const auto& table : world.half_open) next = earlier(next, table->next_deadline(world.now()));
   for (const Application* service : world.parts.services) next = earlier(next, service->next_deadline());
   for (const Port* port : world.parts.ports) {
     next = earlier(next, port->next_deadline(static_cast<std::uint16_t>(world.index)));
@@ -114,14 +114,14 @@ void Worker::stop(Instant now) {
 bool Worker::quiet() const {
   const World& world = *world_;
   return world.sessions.count() == 0 && world.stack.pending_frames() == 0 &&
-         std::ranges::all_of(world.half_open, [](const HalfOpenTable& t) { return t.count() == 0; }) &&
+         std::ranges::all_of(world.half_open, [](const auto& table) { return table->count() == 0; }) &&
          std::ranges::all_of(world.batches, [](const TxBatch& b) { return b.empty(); });
 }
 
 void Worker::add_memory(MemoryMap& map) const {
   map.add_object("worker", *this);
   map.add_object("world", *world_);
-  for (const HalfOpenTable& table : world_->half_open) map.add_object("half-open table", table);
+  for (const auto& table : world_->half_open) map.add_object("half-open table", *table);
   map.add("stack", world_->stack.memory());
   for (const TxBatch& batch : world_->batches) map.add_object("frames to send", batch);
   for (const Port* port : world_->parts.ports) port->add_memory(static_cast<std::uint16_t>(world_->index), map);

@@ -80,8 +80,8 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
     batches.emplace_back(*port, static_cast<std::uint16_t>(worker_index), node.burst);
   }
   for (const ListenerSetup& setup : node.listeners) {
-    half_open.emplace_back(given.arena, half_open_limits(setup.admission, half_open.size()), half_open_quota,
-                           given.key);
+    const HalfOpenLimits limits = half_open_limits(setup.admission, half_open.size());
+    half_open.push_back(std::make_unique<HalfOpenTable>(given.arena, limits, half_open_quota, given.key));
     PENSTOCK_ASSERT(setup.service < given.services.size());
     environments.push_back(
         {.options = setup.kcp, .memory = windows, .blocks = small_blocks, .rng = rng, .counters = machine_counters});
@@ -246,7 +246,7 @@ void World::abandon_session(SessionId id) {
 }
 
 void World::clear_half_open() {
-  for (HalfOpenTable& table : half_open) table.clear();
+  for (const auto& table : half_open) table->clear();
 }
 
 void World::close_all(CloseReason reason, Instant at) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -130,7 +129,7 @@ struct alignas(cache_line_bytes) World {
   PrefixQuota quota;            // of sessions
   PrefixQuota half_open_quota;  // of half-open entries
   ListenerTable listeners;
-  std::deque<HalfOpenTable> half_open;  // by listener; one place where a listener challenges nobody
+  std::vector<std::unique_ptr<HalfOpenTable>> half_open;  // by listener; one place where it challenges nobody
   Quarantine quarantine;
   Challenge challenge;
   FlowTable flows;

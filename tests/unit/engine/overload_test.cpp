@@ -220,7 +220,7 @@ TEST_CASE("strangers are dropped by level: who was just challenged, then newcome
   rig.turn();
   rig.take();
   REQUIRE(rig.world().sessions.count() == 1);
-  REQUIRE(rig.world().half_open[0].count() == 1);
+  REQUIRE(rig.world().half_open[0]->count() == 1);
   const int level = GENERATE(0, 1, 2);
   suffer(rig, level);
   REQUIRE(static_cast<int>(rig.world().overload.level()) == level);
@@ -246,7 +246,7 @@ TEST_CASE("strangers are dropped by level: who was just challenged, then newcome
   CHECK(dropped(DropReason::shed_newcomer) == (full && level == 2 ? 1u : 0u));
   CHECK(dropped(DropReason::shed_unproven) == (!full || level == 0 ? 0u : level == 1 ? 1u : 2u));
   CHECK(rig.world().sessions.count() == 1);
-  CHECK(rig.world().half_open[0].count() == (full && level == 2 ? 2u : 3u));
+  CHECK(rig.world().half_open[0]->count() == (full && level == 2 ? 2u : 3u));
   CHECK(take_all(rig.worker().connections().get(id)).back() == Bytes{2});
   CHECK(after.worker.overload_level_now == static_cast<std::uint64_t>(level));
   CHECK(after.worker.overload_windows == static_cast<std::uint64_t>(level));
@@ -272,6 +272,6 @@ TEST_CASE("the proof of a stranger passes whatever the level", "[overload]") {
   crowd(rig, 2);
   rig.turn(Duration::us(10));
   CHECK(rig.drops(DropReason::shed_unproven) == 0);
-  CHECK(rig.world().half_open[0].count() == 1);  // the first newcomer alone
+  CHECK(rig.world().half_open[0]->count() == 1);  // the first newcomer alone
   CHECK(rig.world().sessions.count() == 1);
 }

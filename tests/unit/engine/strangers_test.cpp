@@ -31,7 +31,7 @@ TEST_CASE("a first datagram is answered by one empty PUSH of the past, and no se
   CHECK(asked.sn >= 0xc000'0000);
   CHECK(rig.world().sessions.count() == 0);
   CHECK(rig.service().events.empty());
-  CHECK(rig.world().half_open[0].count() == 1);
+  CHECK(rig.world().half_open[0]->count() == 1);
   CHECK(rig.snapshot().listeners[0].half_open_now == 1);
   CHECK(rig.snapshot().worker.half_open_now == 1);
   CHECK(rig.stats().challenges_sent == 1);
@@ -50,7 +50,7 @@ TEST_CASE("its echo opens the session with what was begun, and nothing need be s
   rig.turn();
   CHECK(rig.world().sessions.count() == 1);
   CHECK(rig.service().story() == "opened readable");
-  CHECK(rig.world().half_open[0].count() == 0);
+  CHECK(rig.world().half_open[0]->count() == 0);
   CHECK(rig.stats().challenges_proven == 1);
   Bytes back;
   std::vector<std::uint32_t> acknowledged;
@@ -211,7 +211,7 @@ TEST_CASE("who repeats himself is challenged again, and holds one place", "[chal
     rig.pass(Duration::seconds(1));
     peer.sn = 0;
     const Kcp asked = challenge_of(peer);
-    CHECK(rig.world().half_open[0].count() == 1);
+    CHECK(rig.world().half_open[0]->count() == 1);
     if (i == 4) peer.bring(echo_of(asked));
   }
   rig.turn();
@@ -229,7 +229,7 @@ TEST_CASE("who proves nothing in time is forgotten, and comes in when he repeats
   CHECK(rig.world().small_blocks.pool(0).available() == 255);
   CHECK(rig.worker().next_deadline() <= rig.now + Duration::seconds(5));
   rig.pass(Duration::ms(5'001));
-  CHECK(rig.world().half_open[0].count() == 0);
+  CHECK(rig.world().half_open[0]->count() == 0);
   CHECK(rig.snapshot().worker.half_open_expired == 1);
   CHECK(rig.world().small_blocks.pool(0).available() == 256);
   // The answer comes too late to be his who was remembered: it may be an old one.
@@ -257,7 +257,7 @@ TEST_CASE("where no place is left a stranger comes in by his proof alone and sen
   CHECK(rig.snapshot().worker.half_open_stateless == 0);
   Peer peer(rig, client_ip(5), 9);
   const Kcp asked = challenge_of(peer);
-  CHECK(rig.world().half_open[0].count() == 2);
+  CHECK(rig.world().half_open[0]->count() == 2);
   CHECK(rig.snapshot().worker.half_open_stateless == 1);
   CHECK(rig.snapshot().listeners[0].stateless_now == (by_prefix ? 0u : 1u));
   peer.bring(echo_of(asked));
@@ -272,7 +272,7 @@ TEST_CASE("where no place is left a stranger comes in by his proof alone and sen
   // Somebody else's prefix has its own share.
   Peer elsewhere(rig, net::IpAddress::v4(203, 0, 113, 1), 9);
   challenge_of(elsewhere);
-  CHECK(rig.world().half_open[0].count() == (by_prefix ? 3u : 2u));
+  CHECK(rig.world().half_open[0]->count() == (by_prefix ? 3u : 2u));
   rig.pass(Duration::seconds(6));
   CHECK(rig.snapshot().listeners[0].stateless_now == 0);
 }
@@ -309,7 +309,7 @@ TEST_CASE("with no block or room for a challenge the datagram is dropped, and no
   peer.send({1});
   rig.turn();
   CHECK(rig.dropped_since(before) == "challenge_unsent 1");
-  CHECK(rig.world().half_open[0].count() == waiting);
+  CHECK(rig.world().half_open[0]->count() == waiting);
   rig.port.room = ~0u;
   rig.seats[0]->blocks.keep_back(0);
   rig.turn();
@@ -391,7 +391,7 @@ TEST_CASE("without a challenge nobody takes over an address, and strangers come 
   CHECK(rig.drops(DropReason::kcp_wrong_conv) == 1);
   CHECK(rig.service().count(Kind::closed) == 0);
   CHECK(rig.stats().challenges_sent == 0);
-  CHECK(rig.world().half_open[0].capacity() == 1);
+  CHECK(rig.world().half_open[0]->capacity() == 1);
 }
 
 TEST_CASE("where the conv is the key, the first to prove himself has it", "[challenge]") {
@@ -400,7 +400,7 @@ TEST_CASE("where the conv is the key, the first to prove himself has it", "[chal
   Rig rig(node);
   Peer first(rig, client_ip(1), 9), second(rig, client_ip(2), 9);
   const Kcp asked_first = challenge_of(first), asked_second = challenge_of(second);
-  CHECK(rig.world().half_open[0].count() == 2);
+  CHECK(rig.world().half_open[0]->count() == 2);
   second.bring(echo_of(asked_second));
   rig.turn();
   first.bring(echo_of(asked_first));
@@ -451,7 +451,7 @@ TEST_CASE("a listener's limits refuse the proof, and the next one comes in", "[c
   peer.bring(echo_of(asked));
   rig.turn();
   CHECK(rig.drops(DropReason::listener_full) == 1);
-  CHECK(rig.world().half_open[0].count() == 1);
+  CHECK(rig.world().half_open[0]->count() == 1);
   rig.worker().connections().get(id).close();
   rig.pass(Duration::ms(1));
   peer.bring(echo_of(asked));
