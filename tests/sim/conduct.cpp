@@ -23,6 +23,7 @@ constexpr Duration quarrel = Duration::seconds(3);
 constexpr std::uint64_t greetings_max = 200;
 // Each question is worth an answer, and a window that opens again is told besides.
 constexpr std::uint64_t answers_per_question = 2;
+constexpr std::uint64_t windows_unasked_max = 8;
 
 bool is_silent_v4(std::span<const std::uint8_t> address) {
   const auto first = address_of(silent_first, false).v4_bytes();
@@ -74,6 +75,7 @@ void Conduct::on_arrival(std::uint32_t host, std::span<const std::uint8_t> frame
   if (asks(segments)) ++counts_[host].asked;
   for (const SegmentView& s : segments) {
     Peer& peer = peers_[{host, s.conv}];
+    if (s.command != command_ack && s.command != command_wins) ++peer.asked;
     // What was sent may have been lost before it came to the wire.
     if (Seq32(s.una).after(Seq32(peer.sent_end + lost_before_wire_max))) continue;
     const std::uint32_t end = s.una + s.window;
@@ -106,8 +108,13 @@ void Conduct::judge(std::uint32_t host, const SegmentView& s, Instant now) {
         stored_(host, s.conv, s.una - 1, now),
         fmt::format("host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv));
   }
-  if (s.command != command_push || s.length == 0) return;
   Peer& peer = peers_[{host, s.conv}];
+  if (s.command == command_wins) {
+    require(
+        ++peer.told <= answers_per_question * peer.asked + windows_unasked_max,
+        fmt::format("host {} goes on telling its window to conversation {:x}, which asks for nothing", host, s.conv));
+  }
+  if (s.command != command_push || s.length == 0) return;
   if (Seq32(s.sn).at_or_after(Seq32(peer.sent_end))) peer.sent_end = s.sn + 1;
   require(Seq32(s.sn).before(Seq32(peer.room_end)),
           fmt::format("host {} sends segment {} of conversation {:x}, for which the peer never had room", host, s.sn,

@@ -49,6 +49,8 @@ class Conduct {
  private:
   struct Peer {
     std::uint32_t room_end = 128;  // behind the last sn that the peer ever had room for; every KCP begins with 128
+    std::uint64_t asked = 0;       // data and questions for the window that came
+    std::uint64_t told = 0;        // windows that were told by a segment of their own
     std::uint32_t sent_end = 0;    // behind the last sn that was sent; whoever acknowledges more is no peer
   };
   struct Loop {

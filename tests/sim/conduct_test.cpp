@@ -71,6 +71,15 @@ TEST_CASE("no segment goes beyond what the peer ever had room for") {
   CHECK_NOTHROW(honest.on_departure(0, to(1, false, push(128)), now));
 }
 
+TEST_CASE("a window is told to who asks for it or sends, and not without end") {
+  Conduct rules = conduct();
+  const Bytes window = to(1, false, sim::kcp(conv, command_wins, 0, 0, 0, {}));
+  rules.on_arrival(0, to(0, false, push(0)));
+  for (int i = 0; i < 10; ++i) CHECK_NOTHROW(rules.on_departure(0, window, now));
+  rules.on_arrival(0, window);
+  CHECK_THROWS_AS(rules.on_departure(0, window, now), Broken);
+}
+
 TEST_CASE("frames without data are as many as what came and the timers allow") {
   Conduct rules = conduct();
   for (int i = 0; i < 300; ++i) rules.on_departure(0, to(1, false, ack(0)), now);

@@ -306,6 +306,10 @@ bool Host::has_proven(std::uint32_t conv) const {
   return any_session(conv, [](const Session& s, const kcp::Session&) { return s.state == SessionState::proven; });
 }
 
+bool Host::has_received(std::uint32_t conv) const {
+  return any_session(conv, [](const Session&, const kcp::Session& m) { return m.traffic().segments_received > 0; });
+}
+
 bool Host::has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const {
   bool known = false;
   const auto look = [&](const Session& session, const kcp::Session& machine) {

@@ -194,7 +194,10 @@ void Simulation::rebind(std::uint32_t host) {
   nats_[host].rebind();
   for (Record& record : book_.records()) {
     if (record.plan.client != host || !record.opened || record.closed || !is_roaming(record.plan.target)) continue;
-    if (!hosts_[record.plan.server]->has_proven(record.plan.conv)) record.moved_unproven = true;
+    const std::uint32_t conv = record.plan.conv;
+    // Who has received nothing begins anew by moving.
+    const bool followed = hosts_[record.plan.server]->has_proven(conv) && hosts_[host]->has_received(conv);
+    record.moved_unproven = record.moved_unproven || !followed;
   }
 }
 

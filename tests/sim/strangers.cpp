@@ -172,6 +172,8 @@ Frames udp_malformed(Act& a) {
 Frames udp_bad_checksum(Act& a) {
   Bytes segment = udp(a.client(), a.listener(), a.opening(a.conv()));
   segment[6] ^= 0x20;
+  // Over IPv4 that would be no checksum instead of a wrong one.
+  if (segment[6] == 0 && segment[7] == 0) segment[7] = 1;
   return {a.frame(ip(a.from, a.to, 17, segment))};
 }
 Frames udp_no_checksum6(Act& a) {
