@@ -318,9 +318,10 @@ void Node::tell_failure(const std::string& sentence) const {
 
 void Node::stop() {
   telemetry_.reset();
-  for (const auto& seat : seats_) seat->leave();
+  // What an impairment holds goes first, as it may lie in a worker's blocks.
   wrapped_.clear();
   impaired_.clear();
+  for (const auto& seat : seats_) seat->leave();
   ports_.clear();
   say("stopped");
   std::fflush(stdout);

@@ -149,6 +149,7 @@ Bench::Bench(const BenchSetup& setup)
 
 // A worker may hold blocks of another one's pool, so all of them end before any pool does.
 Bench::~Bench() {
+  impaired_.reset();  // what it holds may lie in the blocks of a worker
   for (const auto& seat : seats_) seat->worker.reset();
 }
 
@@ -309,9 +310,10 @@ std::string Bench::switch_off() {
   stop();
   turn();
   turn();
+  // What an impairment holds goes first, as it may lie in a worker's blocks.
+  impaired_.reset();
   for (const auto& seat : seats_) seat->worker.reset();
   empty_rings();
-  impaired_.reset();
   for (auto& queue : wire_.arriving) queue.clear();
   for (const auto& seat : seats_) {
     if (!seat->blocks.whole()) return "a block of the node's pool did not come home";
