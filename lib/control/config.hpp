@@ -150,7 +150,7 @@ struct ListenerConfig {
   std::uint32_t idle_timeout_s = 30;               // nothing from the peer for so long ends the session, 1 … 86,400
   std::uint32_t liveness_probes = 3;               // questions to a silent peer before that, 0 … 8
   std::uint32_t half_open_timeout_s = 10;          // a stranger is remembered for so long, 1 … 3,600
-  std::uint32_t stall_timeout_s = 120;             // a window shut for so long ends it, 1 … 3,600
+  std::uint32_t stall_timeout_s = 120;             // a window shut or a gap left for so long ends it, 1 … 3,600
   std::uint32_t quarantine_s = 5;  // a closed session's late datagrams are ignored for so long, 0 … 300
 };
 

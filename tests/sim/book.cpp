@@ -23,6 +23,11 @@ void Book::close(Record& record, CloseReason reason) {
   record.closed = reason;
 }
 
+void Book::tear(Record& record) {
+  record.torn = true;
+  ++changes_;
+}
+
 void Book::retry(Record& record, std::uint32_t worker, Instant at) {
   record.try_worker = worker;
   record.try_at = at;

@@ -29,6 +29,7 @@ struct Record {
   bool moved_unproven = false;  // its address changed before the server had a proof of it: the server follows nobody
   std::uint64_t echoed = 0;     // bytes that came back and were compared
   std::uint64_t taken = 0;      // bytes that the sink took and compared, of its furthest session
+  bool torn = false;  // its server began anew, without what the session before had acknowledged: the client gives up
 };
 
 class Book {
@@ -45,6 +46,8 @@ class Book {
   // Goes up whenever a conversation may have to be begun earlier, or by another worker, than was known.
   std::uint64_t changes() const { return changes_; }
   void retry(Record& record, std::uint32_t worker, Instant at);
+  // Its client shall close it, whatever is still to come.
+  void tear(Record& record);
 
   // Writes a complaint down; the first one counts.
   void fail(const std::string& sentence) {

@@ -32,6 +32,7 @@ Instant Client::next_deadline() const {
     for (const Record& record : book_.records()) {
       if (is_mine(record)) begin_at_ = earlier(begin_at_, record.try_at);
     }
+    if (std::ranges::any_of(live_, [](const auto& entry) { return is_torn(entry.second); })) begin_at_ = Instant();
   }
   return earlier(begin_at_, wake_at_);
 }
@@ -43,6 +44,7 @@ void Client::on_timeout(Connections& connections, Instant now) {
       if (is_mine(record) && record.try_at <= now) begin(connections, record, now);
       if (is_mine(record)) begin_at_ = earlier(begin_at_, record.try_at);
     }
+    give_up_torn(connections);
   }
   if (wake_at_ > now) return;
   wake_at_ = Instant::never();
@@ -119,6 +121,14 @@ void Client::on_events(Connections& connections, std::span<const ConnectionEvent
         live_.erase(at);
         break;
     }
+  }
+}
+
+void Client::give_up_torn(Connections& connections) {
+  for (auto& [id, live] : live_) {
+    if (!is_torn(live)) continue;
+    live.closing = true;
+    if (Connection connection = connections.get(live.id)) connection.close();
   }
 }
 

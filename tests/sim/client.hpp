@@ -2,7 +2,7 @@
 // border by border. One instance a worker of a client host; the workers of a host share its records in the Book.
 //
 // It behaves as the plan of each conversation says: keeps so many messages under way, pauses, reads slowly or never again,
-// closes early or lingers.
+// closes early or lingers. Where its server began anew it gives up, as who waits for an answer does some day.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +46,11 @@ class Client final : public Application {
     Instant close_at = Instant::never();
   };
   bool is_mine(const Record& record) const;
+  static bool is_torn(const Live& live) { return live.record->torn && !live.closing; }
   void wake(Live& live, Instant at);
   void begin(Connections& connections, Record& record, Instant now);
   void act(Connections& connections, Live& live, Instant now);
+  void give_up_torn(Connections& connections);
   void receive(Connection connection, Live& live, Instant now);
   void take_message(Connection connection, Live& live, std::uint32_t segments, Instant now);
   bool may_read(Live& live, Instant now);
@@ -65,10 +67,11 @@ class Client final : public Application {
   std::uint32_t mss_;
   std::uint32_t worker_ = 0;
   Rng rng_;
-  Instant wake_at_ = Instant::never();           // not after the first `wake` of them
-  mutable Instant begin_at_ = Instant::never();  // not after the first conversation that this worker has to begin
-  mutable std::uint64_t seen_changes_ = 0;       // of the book, when begin_at_ was found
-  std::map<std::uint64_t, Live> live_;           // by session id, in an order that is the same in every run
+  Instant wake_at_ = Instant::never();  // not after the first `wake` of them
+  mutable Instant begin_at_ =
+      Instant::never();                     // not after the first conversation that this worker has to begin or give up
+  mutable std::uint64_t seen_changes_ = 0;  // of the book, when begin_at_ was found
+  std::map<std::uint64_t, Live> live_;      // by session id, in an order that is the same in every run
 };
 
 }  // namespace penstock::sim

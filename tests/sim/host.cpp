@@ -310,6 +310,20 @@ bool Host::has_received(std::uint32_t conv) const {
   return any_session(conv, [](const Session&, const kcp::Session& m) { return m.traffic().segments_received > 0; });
 }
 
+bool Host::lacks_acknowledged(std::uint32_t conv, const Host& peer) const {
+  Seq32 acknowledged;
+  const bool sends = peer.any_session(conv, [&](const Session&, const kcp::Session& machine) {
+    acknowledged = machine.send_una();
+    return true;
+  });
+  bool known = false;
+  const bool has_it = any_session(conv, [&](const Session&, const kcp::Session& machine) {
+    known = true;
+    return !Seq32(machine.traffic().segments_received).before(acknowledged);
+  });
+  return sends && known && !has_it;
+}
+
 bool Host::has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const {
   bool known = false;
   const auto look = [&](const Session& session, const kcp::Session& machine) {

@@ -60,6 +60,8 @@ class Host {
   bool has_proven(std::uint32_t conv) const;
   // Whether a session of this conversation has received a segment.
   bool has_received(std::uint32_t conv) const;
+  // Whether the sessions of this conversation here lack what `peer` has been told had arrived; false when there is none.
+  bool lacks_acknowledged(std::uint32_t conv, const Host& peer) const;
   // Whether a segment of a conversation is held, or was handed to the service; true when there is no such session any more.
   bool has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const;
   // How often it may have sent something of its own accord: timers that fired, conversations that it began.

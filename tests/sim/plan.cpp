@@ -132,9 +132,8 @@ ListenerConfig draw_limits(Rng& rng, bool gentle, bool tight, std::uint32_t sess
   Rng later = rng.child(3);
   limits.challenge = !one_in(later, 3);
   limits.half_open_per_prefix_max = tight && one_in(later, 2) ? 1 : sessions_max;
-  // A client that waits for an echo which went to its old address is the one to break the silence. Elsewhere a session may end
-  // while its client goes on, and begin anew in the midst of what the client was told had arrived: only silence ends that.
-  limits.liveness_probes = gentle ? 3 : 0;
+  // A client that waits for an echo which went to its old address is the one to break the silence.
+  limits.liveness_probes = gentle ? 3 : draw(later, 0, 3);
   return limits;
 }
 

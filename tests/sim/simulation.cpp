@@ -270,6 +270,22 @@ bool Simulation::gets_on() {
   return true;
 }
 
+// A server's session may have ended while its client went on, and begun anew in the midst of what late ACKs of the one before
+// told the client had arrived. Each ACK was judged when it was sent, so nothing else explains what is missing now. Nobody on
+// the wire can mend it; an application waits no longer. True when one gave up.
+bool Simulation::tear_what_began_anew() {
+  if (plan_.gentle) return false;
+  bool any = false;
+  for (Record& record : book_.records()) {
+    if (record.closed || record.torn || !record.opened) continue;
+    if (!hosts_[record.plan.server]->lacks_acknowledged(record.plan.conv, *hosts_[record.plan.client])) continue;
+    book_.tear(record);
+    any = true;
+  }
+  if (any) plan_.give_up = now_ + patience;
+  return any;
+}
+
 void Simulation::live_until_closed() {
   Instant last;
   std::uint32_t standing = 0;
@@ -278,7 +294,7 @@ void Simulation::live_until_closed() {
     standing = now_ == last ? standing + 1 : 0;
     last = now_;
     require(standing < steps_per_instant_max, "virtual time stands still");
-    if (now_ <= plan_.give_up || gets_on()) continue;
+    if (now_ <= plan_.give_up || gets_on() || tear_what_began_anew()) continue;
     const bool also_deaf = now_ > plan_.give_up + patience_with_deaf;
     const auto open = std::ranges::find_if(
         book_.records(), [&](const Record& r) { return !r.closed && (also_deaf || !r.plan.never_reads); });

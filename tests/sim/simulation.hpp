@@ -71,6 +71,7 @@ class Simulation {
   void heal();
   bool refill();
   bool gets_on();
+  bool tear_what_began_anew();
   void live_until_closed();
   void live_until_empty();
   void check_conversations() const;

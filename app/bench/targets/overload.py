@@ -34,7 +34,7 @@ REACHED_MIN = 0.9
 def run_of(options, flood=""):
     """One load against a fresh server; the listener's bounds are the defaults."""
     with Pair(options.build, sessions=SESSIONS, server_sessions=SERVER_SESSIONS,
-              server_listener={"half_open_max": 0, "half_open_timeout_s": 10}) as pair:
+              server_listener={"half_open_timeout_s": 10}) as pair:
         return pair.load(f"--shape closed --pick same --depth {SESSIONS} {flood}", seconds=options.seconds)
 
 

@@ -32,6 +32,8 @@ SPARE_MB = 768
 
 LISTENER = {"nodelay": 1, "interval_ms": 10, "resend": 2, "nc": "true", "snd_wnd": 1024, "rcv_wnd": 1024, "mtu": 1400,
             "idle_timeout_s": 3600, "half_open_timeout_s": 60, "half_open_per_prefix_max": 0}
+# A session is connected when its client has acknowledged the challenge, an interval of 10 ms after it came.
+CONNECT_DEPTH = 16384
 WIRES = {
     "memif": (["--vdev=net_memif0,role=server,socket={0},socket-abstract=no"],
               ["--vdev=net_memif0,role=client,socket={0},socket-abstract=no"], "net_memif0", "net_memif0"),
@@ -68,17 +70,17 @@ class Pair:
         server_sessions = server_sessions or sessions
         self.server_config.write_text(config(
             server_sessions, server_device, {"addresses": [f"{SERVER}/24"], "gateway": LOAD},
-            {"name": "echo", "service": "echo", "port": PORT, **LISTENER, "half_open_max": server_sessions,
-             **(server_listener or {})}))
+            {"name": "echo", "service": "echo", "port": PORT, **LISTENER, **(server_listener or {})}))
         self.load_config = self.folder / "load.toml"
         self.load_config.write_text(config(
             sessions, load_device, {"addresses": [f"{LOAD}/24"], "local_prefixes": [CLIENTS]},
             {"name": "load", "service": "load", "port": 5000, **LISTENER, "ack_delay_ms": ack_delay_ms,
-             "half_open_max": sessions, **(load_listener or {})}))
+             **(load_listener or {})}))
         self.server_words = [self.build / "app/penstock/penstock", *self._eal(self.server_cpu, "server", server_vdev),
                              "--", "--config", self.server_config]
         self.load_words = [self.build / "app/load/penstock-load", *self._eal(self.load_cpu, "load", load_vdev), "--",
-                           "--config", self.load_config, "--to", f"{SERVER}:{PORT}", "--sessions", sessions, "--json"]
+                           "--config", self.load_config, "--to", f"{SERVER}:{PORT}", "--sessions", sessions, "--json",
+                           "--connect-depth", CONNECT_DEPTH]
         self.hugepages_mb = hugepages_mb
         self.hugepages = None
         self.server = None

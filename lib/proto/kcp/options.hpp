@@ -43,9 +43,10 @@ struct Options {
   std::uint32_t rto_max_ms = 60'000;
   std::uint32_t probe_initial_ms =
       7'000;  // the first question about a shut window; each further wait is 1.5 times as long
-  std::uint32_t probe_max_ms = 120'000;      // up to this
-  std::uint32_t stall_timeout_ms = 120'000;  // a window shut for so long, with data waiting, ends the session
-  std::uint32_t linger_ms = 30'000;          // how long a graceful close may take to deliver what is queued
+  std::uint32_t probe_max_ms = 120'000;  // up to this
+  // A window shut for so long, with data waiting, or a gap in what comes that stays for so long, ends the session.
+  std::uint32_t stall_timeout_ms = 120'000;
+  std::uint32_t linger_ms = 30'000;  // how long a graceful close may take to deliver what is queued
 
   // Nothing when every field is in its range.
   std::optional<OptionFault> validate() const;

@@ -89,6 +89,11 @@ class Receiver {
   bool holds() const { return deliver_ != end_; }
   // The segment is here: it came and was not handed out yet.
   bool held(Seq32 sn) const;
+  // A segment came: should later ones than the next in order be here, its sender says other things than what is missing.
+  // Counts in how many eighths of the stall timeout he did, so that silence is not held against him.
+  void watch_gap(Instant now, const Options& options);
+  // He did so for a whole stall timeout at the least.
+  bool gap_stays() const { return end_ != next_ && gap_heard_ % gap_eighth > gap_eighths_max; }
 
  private:
   std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
@@ -96,6 +101,8 @@ class Receiver {
   Segment take_lone();
   // Moves the lone message into a ring; false when memory is short.
   bool move_lone(Environment& env);
+  static constexpr std::uint16_t gap_eighths_max = 8;
+  static constexpr std::uint16_t gap_eighth = 16;  // in gap_heard_: the count below, the eighth's number above
   // Takes what is in order from `next` on, which is held.
   void move_next();
   Segment take_first(Environment& env);
@@ -103,12 +110,15 @@ class Receiver {
   std::optional<Receivable> receivable_many(const Options& options) const;
 
   [[no_unique_address]] SlotRing<ReceiveSlot> ring_;  // slots in [deliver, end) are constructed
-  std::uint16_t lone_offset_ = 0;                     // where the lone message begins in its block
-  Seq32 deliver_;                                     // next segment to hand out
-  Seq32 next_;                                        // next segment expected in order: una
-  Seq32 end_;                                         // behind the latest segment held
-  Seq32 fresh_;                                       // nothing before it came since the last keep()
-  std::uint32_t in_order_bytes_ = 0;                  // payload in [deliver, next)
+  union {                                             // beside a lone message there is no gap
+    std::uint16_t lone_offset_ = 0;                   // of a lone message: where it begins in its block
+    std::uint16_t gap_heard_;  // of a gap: eighths in which its sender was heard, and the last one
+  };
+  Seq32 deliver_;                     // next segment to hand out
+  Seq32 next_;                        // next segment expected in order: una
+  Seq32 end_;                         // behind the latest segment held
+  Seq32 fresh_;                       // nothing before it came since the last keep()
+  std::uint32_t in_order_bytes_ = 0;  // payload in [deliver, next)
 };
 
 inline bool Receiver::held(Seq32 sn) const { return sn.within(deliver_, end_) && (holds_lone() || ring_[sn].present); }
@@ -142,11 +152,22 @@ inline bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Optio
   return !held(sn + 1) || follows(fragment, fragment_of(sn + 1));
 }
 
+inline void Receiver::watch_gap(Instant now, const Options& options) {
+  if (end_ == next_ || gap_stays()) return;
+  const std::int64_t eighth = now.count_us() / (options.stall_timeout_ms * std::int64_t{1000} / 8);
+  const auto above = static_cast<std::uint16_t>(eighth * gap_eighth);
+  const auto heard = static_cast<std::uint16_t>(gap_heard_ % gap_eighth);
+  if (heard > 0 && above == gap_heard_ - heard) return;
+  gap_heard_ = static_cast<std::uint16_t>(above + heard + 1);
+}
+
 inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env) {
   const auto count = static_cast<std::uint32_t>(sn.distance_from(deliver_)) + 1;
   PENSTOCK_ASSERT(count <= env.options.receive_window());
   if (holds_lone() && !move_lone(env)) return false;
   if (!ring_.reserve(env.memory, count, deliver_, end_)) return false;
+  // A gap begins, or is filled, be it that the next one begins then.
+  if (end_ == next_ || sn == next_) gap_heard_ = 0;
   if (sn.before(end_)) {
     PENSTOCK_ASSERT(!ring_[sn].present);
   } else {

@@ -80,6 +80,8 @@ Refusal Session::take_other(Segment& datagram, Instant now, Storage storage) {
   const Refusal refused = apply(datagram, moment_at(now), storage);
   update_after_change(now);
   finish_if_drained();
+  // Who sends what follows and never what is missing was told that it had arrived, by a session before this one.
+  if (receiver_.gap_stays()) finish(CloseReason::stalled);
   return refused;
 }
 
@@ -209,6 +211,7 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
   const Receiver::Place place = receiver_.place_of(header.sn, env_->options);
   if (place == Receiver::Place::beyond) {
     ++counters.beyond_window;
+    receiver_.watch_gap(now, env_->options);
     return Refusal::beyond_window;
   }
   if (place == Receiver::Place::fresh) {
@@ -229,6 +232,7 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
       return Refusal::none;
     }
   }
+  receiver_.watch_gap(now, env_->options);
   owe_ack(acks_.add(env_->memory, {header.sn, header.stamp}), now);
   return Refusal::none;
 }

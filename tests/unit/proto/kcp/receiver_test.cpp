@@ -66,6 +66,45 @@ TEST_CASE("segments come out in order whatever order they came in") {
   CHECK(bench.world.memory.in_use_bytes() == 0);
 }
 
+// The default stall timeout is 120 s, an eighth of it 15 s.
+TEST_CASE("a gap stays when its sender was heard in nine eighths of the stall timeout, however often in each") {
+  const std::int64_t start_ms = GENERATE(0, 61'425'000, 982'785'000);  // the eighth's 12 bits: 0, 4,095, 4,095 again
+  Bench bench;
+  const auto hear = [&](std::int64_t ms) { bench.receiver.watch_gap(at_ms(start_ms + ms), bench.world.env.options); };
+  hear(0);
+  REQUIRE(bench.store(1, "b"));
+  for (std::int64_t eighth = 0; eighth < 8; ++eighth) {
+    for (std::int64_t ms = 0; ms < 15'000; ms += 1'000) hear(eighth * 15'000 + ms);
+    REQUIRE(!bench.receiver.gap_stays());
+  }
+  hear(120'000);
+  CHECK(bench.receiver.gap_stays());
+  hear(1'000'000);
+  CHECK(bench.receiver.gap_stays());
+}
+
+TEST_CASE("silence is not held against the sender of what is missing") {
+  Bench bench;
+  REQUIRE(bench.store(1, "b"));
+  for (std::int64_t s : {0, 100, 400, 1'000, 5'000}) bench.receiver.watch_gap(at_ms(s * 1000), bench.world.env.options);
+  CHECK(!bench.receiver.gap_stays());
+}
+
+TEST_CASE("what fills a gap begins the count of the next one") {
+  Bench bench;
+  REQUIRE(bench.store(0, "a"));
+  REQUIRE(bench.store(2, "c"));
+  REQUIRE(bench.store(4, "e"));
+  for (std::int64_t s = 0; s < 120; s += 15) bench.receiver.watch_gap(at_ms(s * 1000), bench.world.env.options);
+  REQUIRE(bench.store(1, "b"));  // now 3 is missing
+  for (std::int64_t s = 120; s < 240; s += 15) bench.receiver.watch_gap(at_ms(s * 1000), bench.world.env.options);
+  CHECK(!bench.receiver.gap_stays());
+  REQUIRE(bench.store(3, "d"));
+  bench.receiver.watch_gap(at_ms(300'000), bench.world.env.options);
+  CHECK(!bench.receiver.gap_stays());
+  CHECK(bench.receive() == "a|b|c|d|e|");
+}
+
 TEST_CASE("a segment that is held or was handed out is a duplicate") {
   Bench bench;
   REQUIRE(bench.store(0, "a"));

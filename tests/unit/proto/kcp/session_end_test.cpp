@@ -113,6 +113,32 @@ TEST_CASE("a peer that keeps its window shut stalls the session to its end") {
   CHECK(asked_ms == std::vector<std::int64_t>{7'000, 17'500, 33'250, 56'875, 92'312});
 }
 
+TEST_CASE("a peer that sends what follows and never what is missing stalls the session to its end") {
+  Bench bench;
+  REQUIRE(bench.deliver(wire({push(0, "a")}), 0) == Refusal::none);
+  std::uint32_t sn = 2;
+  for (std::int64_t ms = 0; ms < 120'000; ms += 5'000) {
+    REQUIRE(bench.deliver(wire({push(sn++, "d")}), ms) == Refusal::none);
+    REQUIRE(!bench.session.closed());
+  }
+  SECTION("by one that is stored") { REQUIRE(bench.deliver(wire({push(sn, "d")}), 120'000) == Refusal::none); }
+  SECTION("by one that came before") { REQUIRE(bench.deliver(wire({push(2, "d")}), 120'000) == Refusal::none); }
+  SECTION("by one beyond the window") {
+    REQUIRE(bench.deliver(wire({push(1000, "d")}), 120'000) == Refusal::beyond_window);
+  }
+  CHECK(closed_by(bench.session) == CloseReason::stalled);
+}
+
+TEST_CASE("a gap that is filled in time ends nothing") {
+  Bench bench;
+  for (std::int64_t ms = 0; ms < 119'000; ms += 5'000) {
+    REQUIRE(bench.deliver(wire({push(1, "b")}), ms) == Refusal::none);
+  }
+  REQUIRE(bench.deliver(wire({push(0, "a")}), 120'000) == Refusal::none);
+  REQUIRE(bench.deliver(wire({push(1, "b")}), 300'000) == Refusal::none);
+  CHECK(!bench.session.closed());
+}
+
 TEST_CASE("a session that is destroyed gives everything back") {
   World world(quick());
   {
