@@ -69,6 +69,15 @@ bool is_for_silent(std::span<const std::uint8_t> f) {
 
 Conduct::Conduct(std::uint32_t hosts, Stored stored) : stored_(std::move(stored)), counts_(hosts) {}
 
+// Behind the last segment such that it and all before it were acknowledged, by una or by ACKs. Where these two disagree, the
+// peer is another than it was and has nothing to do with the ACKs of the one before; who sends cannot know that.
+Seq32 Conduct::Peer::acknowledged_by(const SegmentView& s) {
+  if (Seq32(s.una).after(acknowledged)) acknowledged = Seq32(s.una);
+  if (s.command == command_ack && Seq32(s.sn).before(Seq32(sent_end))) acked.insert(s.sn);
+  while (acked.erase(acknowledged.raw()) > 0) ++acknowledged;
+  return acknowledged;
+}
+
 void Conduct::on_arrival(std::uint32_t host, std::span<const std::uint8_t> frame) {
   const auto datagram = peek(frame);
   const auto segments = datagram ? segments_of(datagram->payload) : std::vector<SegmentView>{};
@@ -78,7 +87,7 @@ void Conduct::on_arrival(std::uint32_t host, std::span<const std::uint8_t> frame
     if (s.command != command_ack && s.command != command_wins) ++peer.asked;
     // What was sent may have been lost before it came to the wire.
     if (Seq32(s.una).after(Seq32(peer.sent_end + lost_before_wire_max))) continue;
-    const std::uint32_t end = s.una + s.window;
+    const std::uint32_t end = peer.acknowledged_by(s).raw() + s.window;
     if (Seq32(end).after(Seq32(peer.room_end))) peer.room_end = end;
   }
 }

@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/seq.hpp"
 #include "base/time.hpp"
 #include "sim/frames.hpp"
 
@@ -48,10 +50,14 @@ class Conduct {
 
  private:
   struct Peer {
-    std::uint32_t room_end = 128;  // behind the last sn that the peer ever had room for; every KCP begins with 128
-    std::uint64_t asked = 0;       // data and questions for the window that came
-    std::uint64_t told = 0;        // windows that were told by a segment of their own
-    std::uint32_t sent_end = 0;    // behind the last sn that was sent; whoever acknowledges more is no peer
+    Seq32 acknowledged_by(const SegmentView& segment);
+
+    std::uint32_t room_end = 128;   // behind the last sn that the peer ever had room for; every KCP begins with 128
+    std::uint64_t asked = 0;        // data and questions for the window that came
+    std::uint64_t told = 0;         // windows that were told by a segment of their own
+    std::uint32_t sent_end = 0;     // behind the last sn that was sent; whoever acknowledges more is no peer
+    Seq32 acknowledged;             // every segment before it was acknowledged, to whoever believes each word …
+    std::set<std::uint32_t> acked;  // … and these behind it
   };
   struct Loop {
     std::uint32_t forged = 0;

@@ -71,6 +71,17 @@ TEST_CASE("no segment goes beyond what the peer ever had room for") {
   CHECK_NOTHROW(honest.on_departure(0, to(1, false, push(128)), now));
 }
 
+TEST_CASE("room lies behind what was acknowledged one by one, be it that una tells of less") {
+  Conduct rules = conduct();
+  for (std::uint32_t sn = 0; sn < 4; ++sn) rules.on_departure(0, to(1, false, push(sn)), now);
+  const std::uint32_t window = 128;
+  rules.on_arrival(0, to(1, false, ack(2)));
+  CHECK_THROWS_AS(rules.on_departure(0, to(1, false, push(window)), now), Broken);
+  for (const std::uint32_t sn : {1u, 0u}) rules.on_arrival(0, to(1, false, ack(sn)));
+  CHECK_NOTHROW(rules.on_departure(0, to(1, false, push(window + 2)), now));
+  CHECK_THROWS_AS(rules.on_departure(0, to(1, false, push(window + 3)), now), Broken);
+}
+
 TEST_CASE("a window is told to who asks for it or sends, and not without end") {
   Conduct rules = conduct();
   const Bytes window = to(1, false, sim::kcp(conv, command_wins, 0, 0, 0, {}));
