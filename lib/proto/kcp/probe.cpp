@@ -43,11 +43,15 @@ std::uint32_t Probe::wait_ms(const Options& options) const {
   return wait;
 }
 
+// The last number that the peer acknowledged, but never 0: where the conversation is not known, since our address or the peer's
+// memory is another by now, a PUSH of 0 begins one, and the service there is told of an empty message that nobody sent.
+Seq32 Probe::ping_number(Seq32 send_una) { return send_una.raw() == 1 ? send_una - 2 : send_una - 1; }
+
 Header Probe::make_ping(Header common, Seq32 send_una, Stamp32 secret) {
   PENSTOCK_ASSERT(ping_allowed_);
   ping_allowed_ = false;
   common.command = Command::push;
-  common.sn = send_una - 1;
+  common.sn = ping_number(send_una);
   common.stamp = secret;
   return common;
 }
@@ -59,7 +63,7 @@ Header Probe::make_life_ping(Header common, Seq32 send_una, Stamp32 secret, Inst
   life_out_ = true;
   since_ = static_cast<std::uint32_t>(now.count_us());
   common.command = Command::push;
-  common.sn = send_una - 1;
+  common.sn = ping_number(send_una);
   common.stamp = secret + since_;
   return common;
 }

@@ -69,6 +69,7 @@ class Probe {
   std::optional<std::uint32_t> life_answered_us(Seq32 sn, Stamp32 stamp, Seq32 send_una, Stamp32 secret, Instant now);
 
  private:
+  static Seq32 ping_number(Seq32 send_una);
   std::uint32_t wait_ms(const Options& options) const;
   std::uint32_t stalled_ms(Instant now) const { return static_cast<std::uint32_t>(now.count_ms()) - since_; }
 

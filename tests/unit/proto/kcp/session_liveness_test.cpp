@@ -27,19 +27,19 @@ TEST_CASE("the first question is a ping that measures the round trip") {
   const Header& ping = asked[0].header;
   CHECK(ping.command == Command::push);
   CHECK(ping.length == 0);
-  CHECK(ping.sn.raw() == 0);  // what the peer has acknowledged
+  CHECK(ping.sn.raw() == 0xffff'ffff);  // in the past, and not 0, by which a stranger would begin
   CHECK(ping.window == 128);
   CHECK_FALSE(bench.session.wants_transmit(at_ms(1000)));
   CHECK(bench.session.next_deadline().is_never());  // nothing resends it
   // Another ts, or a sn to come, answers nothing.
-  CHECK(bench.deliver(wire({ack(0, ping.stamp.raw() + 1, 1)}), 1018) == Refusal::none);
+  CHECK(bench.deliver(wire({ack(0xffff'ffff, ping.stamp.raw() + 1, 1)}), 1018) == Refusal::none);
   CHECK(bench.deliver(wire({ack(1, ping.stamp.raw(), 1)}), 1018) == Refusal::none);
   CHECK(bench.session.stats().srtt_us == srtt_us);
-  CHECK(bench.deliver(wire({ack(0, ping.stamp.raw(), 1)}), 1018) == Refusal::none);
+  CHECK(bench.deliver(wire({ack(0xffff'ffff, ping.stamp.raw(), 1)}), 1018) == Refusal::none);
   CHECK(bench.session.stats().srtt_us == (7 * 10'000 + 18'000) / 8);
   CHECK(bench.world.counters.rtt_us.count() == 2);
   // A second copy is none.
-  CHECK(bench.deliver(wire({ack(0, ping.stamp.raw(), 1)}), 3000) == Refusal::none);
+  CHECK(bench.deliver(wire({ack(0xffff'ffff, ping.stamp.raw(), 1)}), 3000) == Refusal::none);
   CHECK(bench.world.counters.rtt_us.count() == 2);
   CHECK(bench.world.counters.life_probes_sent == 1);
   CHECK(bench.session.idle());
