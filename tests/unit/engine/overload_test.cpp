@@ -57,6 +57,22 @@ void crowd(Rig& rig, std::uint32_t others) {
   }
 }
 
+// While existing sessions suffer most, `peer` acknowledges what it was sent, behind a newcomer that takes the place there is.
+void prove_beside_a_newcomer(Rig& rig, Peer& peer) {
+  const std::vector<Datagram> answers = rig.take();
+  REQUIRE_FALSE(answers.empty());
+  suffer(rig, 2);
+  Peer first(rig, client_ip(3));
+  first.send({1});
+  for (const Datagram& answer : answers) {
+    const Bytes acks = peer.acks(answer);
+    if (!acks.empty()) peer.bring(acks);
+  }
+  crowd(rig, 2);
+  rig.turn(Duration::us(10));
+  CHECK(rig.drops(DropReason::shed_unproven) == 0);
+}
+
 }  // namespace
 
 TEST_CASE("full bursts and repetitions together raise the level, one a window", "[overload]") {
@@ -194,18 +210,7 @@ TEST_CASE("the proof of an unproven peer passes whatever the level", "[overload]
   rig.turn();
   echo(rig.worker().connections(), rig.service().events.back(), rig.now);
   rig.turn();
-  const std::vector<Datagram> answers = rig.take();
-  REQUIRE_FALSE(answers.empty());
-  suffer(rig, 2);
-  Peer first(rig, client_ip(3));
-  first.send({1});
-  for (const Datagram& answer : answers) {
-    const Bytes acks = peer.acks(answer);
-    if (!acks.empty()) peer.bring(acks);
-  }
-  crowd(rig, 2);
-  rig.turn(Duration::us(10));
-  CHECK(rig.drops(DropReason::shed_unproven) == 0);
+  prove_beside_a_newcomer(rig, peer);
   CHECK(rig.world().listeners[0].half_open() == 1);  // the first newcomer alone
 }
 
@@ -260,18 +265,7 @@ TEST_CASE("the proof of a stranger passes whatever the level", "[overload]") {
   peer.send({1});
   rig.turn();
   rig.turn();
-  const std::vector<Datagram> answers = rig.take();
-  REQUIRE_FALSE(answers.empty());
-  suffer(rig, 2);
-  Peer first(rig, client_ip(3));
-  first.send({1});
-  for (const Datagram& answer : answers) {
-    const Bytes acks = peer.acks(answer);
-    if (!acks.empty()) peer.bring(acks);
-  }
-  crowd(rig, 2);
-  rig.turn(Duration::us(10));
-  CHECK(rig.drops(DropReason::shed_unproven) == 0);
+  prove_beside_a_newcomer(rig, peer);
   CHECK(rig.world().half_open[0]->count() == 1);  // the first newcomer alone
   CHECK(rig.world().sessions.count() == 1);
 }
