@@ -36,6 +36,10 @@ class BuddyMemory {
   // `bytes` as it was asked for.
   void give(void* block, std::size_t bytes);
 
+  // Whether a request leaves a quarter of the memory to others: for who asks for more than the least that he can live with.
+  bool has_plenty_for(std::size_t bytes) const {
+    return in_use_ + rounded(bytes) <= capacity_bytes() - capacity_bytes() / 4;
+  }
   std::size_t in_use_bytes() const { return in_use_; }
   std::size_t capacity_bytes() const { return count_ * smallest_bytes; }
   // What a request for `bytes` really takes.

@@ -174,6 +174,16 @@ TEST_CASE("a region that is no power of two is used to its last cell", "[buddy]"
   CHECK(region.buddy.take(1) == nullptr);
 }
 
+TEST_CASE("there is plenty as long as a quarter would be left, by what a request really takes", "[buddy]") {
+  Region region(16 * cell_bytes);
+  CHECK(region.buddy.has_plenty_for(8 * cell_bytes));
+  CHECK_FALSE(region.buddy.has_plenty_for(8 * cell_bytes + 1));
+  REQUIRE(region.buddy.take(8 * cell_bytes) != nullptr);
+  CHECK(region.buddy.has_plenty_for(3 * cell_bytes));  // which takes four
+  REQUIRE(region.buddy.take(4 * cell_bytes) != nullptr);
+  CHECK_FALSE(region.buddy.has_plenty_for(1));
+}
+
 TEST_CASE("blocks stand on a cache line", "[buddy]") {
   HeapMemory memory(64 * 1024);
   Arena arena(memory.bytes());

@@ -4,6 +4,7 @@
 #include "proto/kcp/slot_ring.hpp"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "base/arena.hpp"
 
@@ -64,6 +65,25 @@ TEST_CASE("a ring that cannot grow is as it was") {
   CHECK(ring.capacity() == 128);
   for (std::uint32_t i = 0; i < 100; ++i) CHECK(ring[Seq32(i)].value == i);
   ring.release(bench.memory);
+}
+
+TEST_CASE("the last quarter of the memory is for smallest rings") {
+  Bench bench(1 << 16);
+  // Two peers fill three quarters with gaps; neither they nor a third one get a longer ring …
+  SlotRing<Slot> greedy, other, longer;
+  REQUIRE(greedy.reserve(bench.memory, 2048, Seq32(0), Seq32(0)));
+  REQUIRE(other.reserve(bench.memory, 1024, Seq32(0), Seq32(0)));
+  CHECK(bench.memory.in_use_bytes() == 3 << 14);
+  CHECK_FALSE(other.reserve(bench.memory, 1025, Seq32(0), Seq32(0)));
+  CHECK_FALSE(longer.reserve(bench.memory, longer.smallest + 1, Seq32(0), Seq32(0)));
+  CHECK(other.capacity() == 1024);
+  // … and who asks for one segment is served, 64 times.
+  std::vector<SlotRing<Slot>> honest(64);
+  for (auto& ring : honest) CHECK(ring.reserve(bench.memory, 1, Seq32(0), Seq32(0)));
+  CHECK_FALSE(longer.reserve(bench.memory, 1, Seq32(0), Seq32(0)));
+  for (auto& ring : honest) ring.release(bench.memory);
+  greedy.release(bench.memory);
+  other.release(bench.memory);
 }
 
 TEST_CASE("a ring constructs a slot when it is placed, and takes placed ones along") {
