@@ -1,6 +1,7 @@
 #include "engine/world.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "session/liveness.hpp"
 
@@ -144,6 +145,7 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
   }
   kcp::Start begin;
   begin.opening = opening;
+  begin.stamp_origin = stamp_origin();
   const SessionId id = sessions.open(environments[listener.index()], conv, at, begin);
   if (!id.is_valid()) {
     listener.withdraw(path.remote.address);
@@ -172,6 +174,14 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
   wheel.arm(id.index(), TimerKind::idle, idle_deadline(id.index(), session));
   ++stats.sessions_opened;
   return id;
+}
+
+// Each peer sees the origin of his own sessions' stamps. By the key he learns nothing from them of anybody else's, as he would
+// from the draws of an Rng, which is no cipher.
+Stamp32 World::stamp_origin() {
+  constexpr std::uint64_t domain = 0x6e696769726f7473;  // keeps it apart from other hashes under the key
+  const std::array<std::uint64_t, 3> words{domain, rng.next(), stats.sessions_opened};
+  return Stamp32(static_cast<std::uint32_t>(siphash13_words(parts.key, words)));
 }
 
 // A conv that two sessions have tells nobody whose peer moved: then neither does, for as long as the first one lasts.

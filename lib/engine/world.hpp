@@ -103,6 +103,8 @@ struct alignas(cache_line_bytes) World {
   void close_all(CloseReason reason, Instant at);
   // Forgets who has begun and not proven himself yet.
   void clear_half_open();
+  // The secret at which the stamps of a new session begin.
+  Stamp32 stamp_origin();
   // Sees to it that a session is found by its conv alone, if it is the only one that has it.
   void index_conv(SessionId id);
   void forget_conv(SessionId id);

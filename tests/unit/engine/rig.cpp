@@ -151,7 +151,7 @@ Rig::Seat::Seat(const NodeConfig& node, std::uint32_t index, Rig& rig, const Rig
                           .handoff = rig.handoff.get(),
                           .mailbox = &mailbox,
                           .published = published.get(),
-                          .key = {1, 2},
+                          .key = limits.key,
                           .seed = 3 + index};
   worker = std::make_unique<Worker>(node, index, parts, rig.now);
 }

@@ -89,6 +89,7 @@ struct RigLimits {
   std::uint32_t services = 1;
   std::uint32_t blocks = 512;                     // of each worker's pool
   std::function<void(PortInfo&)> port = nullptr;  // changes what the port says of itself
+  SipKey key = {1, 2};                            // the secret of the boot
 };
 
 class Rig {
