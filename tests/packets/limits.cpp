@@ -46,6 +46,7 @@ void check_setup(const BenchSetup& setup) {
   check({{"sessions", node.sessions_max, 1, sessions_limit},
          {"workers", node.workers, 1, 4},
          {"blocks", setup.blocks, 1, 4096},
+         {"rx_blocks", setup.rx_blocks, 1, 4096},
          {"pending", node.stack.pending_per_hop_max, 1, 64},
          {"mtu", node.stack.ports[0].mtu, 576, 9000},
          {"routes", node.stack.interfaces[0].routes.size(), 0, 2},

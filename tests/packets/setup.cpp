@@ -63,6 +63,7 @@ constexpr Setting<BenchSetup> node_settings[] = {
     {"sessions", [](BenchSetup& s, Value v) { s.node.sessions_max = v; }},
     {"workers", [](BenchSetup& s, Value v) { s.node.workers = v; }},
     {"blocks", [](BenchSetup& s, Value v) { s.blocks = v; }},
+    {"rx_blocks", [](BenchSetup& s, Value v) { s.rx_blocks = v; }},
     {"icmp", [](BenchSetup& s, Value v) { s.node.stack.icmp_per_second = v; }},
     {"pending", [](BenchSetup& s, Value v) { s.node.stack.pending_per_hop_max = v; }},
     {"mtu", [](BenchSetup& s, Value v) { s.node.stack.ports[0].mtu = static_cast<std::uint16_t>(v); }},

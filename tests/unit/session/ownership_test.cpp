@@ -160,6 +160,29 @@ TEST_CASE("the owner depends on the key, so a stranger cannot aim at one worker"
   CHECK(*std::max_element(counts.begin(), counts.end()) < 2 * picked / 8);
 }
 
+TEST_CASE("flows aimed at one queue under a key that is printed in books spread under a key of our own",
+          "[ownership][adversarial]") {
+  constexpr std::uint32_t workers = 8, wanted = 100'000;
+  const std::vector<std::uint16_t> reta = round_robin(128, workers);
+  const RssView known{.key = suite_key, .reta = reta, .ports_v4 = true, .ports_v6 = true};
+  const Ownership book(known, workers);
+  std::vector<net::Path> aimed;
+  for (std::uint32_t i = 0; aimed.size() < wanted; ++i) {
+    if (book.ownership.owner_of_path(path_of(i)) == 3) aimed.push_back(path_of(i));
+  }
+  Rng rng(23);
+  std::uint32_t largest = 0;
+  for (int boot = 0; boot < 20; ++boot) {
+    std::array<std::uint8_t, 40> drawn{};
+    for (std::uint8_t& byte : drawn) byte = static_cast<std::uint8_t>(rng.next32());
+    const Ownership own({.key = drawn, .reta = reta, .ports_v4 = true, .ports_v6 = true}, workers);
+    std::array<std::uint32_t, workers> share{};
+    for (const net::Path& path : aimed) ++share[own.ownership.owner_of_path(path)];
+    largest = std::max(largest, *std::ranges::max_element(share));
+  }
+  CHECK(largest <= 2 * wanted / workers);
+}
+
 TEST_CASE("a worker's own flows use all of the flow table's buckets", "[ownership]") {
   const SipKey sip{9, 10};
   const Ownership o({}, 4, sip);

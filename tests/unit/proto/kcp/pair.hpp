@@ -19,6 +19,10 @@ struct LinkModel {
   std::uint32_t duplicate_ppm = 0;
   std::int64_t delay_us = 10'000;
   std::int64_t jitter_us = 0;  // more than the spacing of datagrams reorders them
+  // From `pulse_begin_us` on, of each `pulse_every_us` the first `pulse_us` lose whatever is sent, both ways; 0: never.
+  std::int64_t pulse_begin_us = 0;
+  std::int64_t pulse_every_us = 0;
+  std::int64_t pulse_us = 0;
 };
 
 struct Scenario {
@@ -169,6 +173,13 @@ class Pair {
       advance();
     }
   }
+  // Runs until a moment, whatever has arrived by then.
+  void run_until(Instant end) {
+    while (now_ < end && !finished()) {
+      turn();
+      advance();
+    }
+  }
   Side& side(int index) { return sides_[index]; }
   Instant now() const { return now_; }
 
@@ -229,9 +240,15 @@ class Pair {
     const int copies = 1 + rng_.chance_ppm(scenario_.link.duplicate_ppm);
     for (int copy = 0; copy < copies; ++copy) {
       if (rng_.chance_ppm(scenario_.link.loss_ppm)) continue;
+      if (in_pulse()) continue;
       const std::int64_t jitter = rng_.between(0, scenario_.link.jitter_us);
       wire_[from].emplace(now_.count_us() + scenario_.link.delay_us + jitter, bytes);
     }
+  }
+  bool in_pulse() const {
+    const LinkModel& link = scenario_.link;
+    const std::int64_t since = now_.count_us() - link.pulse_begin_us;
+    return link.pulse_every_us > 0 && since >= 0 && since % link.pulse_every_us < link.pulse_us;
   }
   void advance() {
     Instant next = Instant::never();
