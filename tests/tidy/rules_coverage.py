@@ -98,4 +98,26 @@ def divergences(tree):
             for name, line in told.items() if name not in counted]
 
 
-RULES = [_rule(*entry) for entry in LISTS] + [planted, invariants, divergences]
+def attacks(tree):
+    """Every attack of the list is played by what it names, and every script of an attack is named by it."""
+    listed, folder = "tests/packets/attacks.txt", "tests/packets/"
+    if listed not in tree.files:
+        return [Violation(listed, 1, "attacks", "the list is missing")]
+    found, named = [], set()
+    for line, row in enumerate(tree.text(listed).split("\n"), 1):
+        if not row or row.startswith("#"):
+            continue
+        attack, _, players = row.partition(": ")
+        for player in players.split("; "):
+            path, _, words = player.partition("#")
+            path = path if path in tree.files else f"{folder}{path}.pkt"
+            named.add(path)
+            if path not in tree.files:
+                found.append(Violation(listed, line, "attacks", f"'{player}' plays '{attack}', and there is none"))
+            elif words not in tree.text(path):
+                found.append(Violation(listed, line, "attacks", f"{path} does not have '{words}'"))
+    scripts = tree.under(folder + "attacks/", ends=(".pkt",))
+    return found + [Violation(path, 1, "attacks", f"{listed} does not name it") for path in scripts if path not in named]
+
+
+RULES = [_rule(*entry) for entry in LISTS] + [planted, invariants, divergences, attacks]
