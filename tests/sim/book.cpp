@@ -23,6 +23,17 @@ void Book::close(Record& record, CloseReason reason) {
   record.closed = reason;
 }
 
+void Book::begin_again(Record& record, Instant at, bool mixed) {
+  require(record.closed.has_value(), "a conversation that is under way was begun again");
+  --closed_;
+  record.closed.reset();
+  record.opened = record.completed = record.torn = false;
+  record.echoed = record.taken = 0;
+  record.plan.key ^= 0x5bd1e9955bd1e995;
+  record.mixed = mixed;
+  retry(record, 0, at);
+}
+
 void Book::tear(Record& record) {
   record.torn = true;
   ++changes_;

@@ -29,6 +29,9 @@ struct Record {
   bool moved_unproven = false;  // its address changed before the server had a proof of it: the server follows nobody
   std::uint64_t echoed = 0;     // bytes that came back and were compared
   std::uint64_t taken = 0;      // bytes that the sink took and compared, of its furthest session
+  bool crashed = false;         // its client's process, or its server's, ended in the midst of it
+  bool mixed =
+      false;  // begun anew under the number of a conversation that its server still knows: bytes are not compared
   bool torn = false;  // its server began anew, without what the session before had acknowledged: the client gives up
 };
 
@@ -46,6 +49,8 @@ class Book {
   // Goes up whenever a conversation may have to be begun earlier, or by another worker, than was known.
   std::uint64_t changes() const { return changes_; }
   void retry(Record& record, std::uint32_t worker, Instant at);
+  // Its client's process, which crashed, begins it once more under the same number, with other bytes to send.
+  void begin_again(Record& record, Instant at, bool mixed);
   // Its client shall close it, whatever is still to come.
   void tear(Record& record);
 
@@ -57,6 +62,7 @@ class Book {
 
   Trace& trace;
   Coverage& coverage;
+  Instant now;  // the world's, while a host's worker has its turn
 
  private:
   std::deque<Record> records_;

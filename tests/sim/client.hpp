@@ -14,14 +14,15 @@
 #include "engine/application.hpp"
 #include "engine/connection.hpp"
 #include "sim/book.hpp"
+#include "sim/host_clock.hpp"
 
 namespace penstock::sim {
 
 class Client final : public Application {
  public:
-  // `mss` is what its host's segments carry.
-  Client(Book& book, std::uint32_t host, std::uint32_t workers, std::uint32_t mss, Rng rng)
-      : book_(book), host_(host), workers_(workers), mss_(mss), rng_(rng) {}
+  // `mss` is what its host's segments carry, `clock` that by which its worker calls it.
+  Client(Book& book, std::uint32_t host, std::uint32_t workers, std::uint32_t mss, const HostClock& clock, Rng rng)
+      : book_(book), host_(host), workers_(workers), mss_(mss), clock_(clock), rng_(rng) {}
 
   void on_start(Connections& connections, Instant now) override;
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
@@ -52,19 +53,21 @@ class Client final : public Application {
   void act(Connections& connections, Live& live, Instant now);
   void give_up_torn(Connections& connections);
   void receive(Connection connection, Live& live, Instant now);
-  void take_message(Connection connection, Live& live, std::uint32_t segments, Instant now);
+  void take_message(Connection connection, Live& live, std::uint32_t segments);
+  void take_unseen(Connection connection, Live& live, std::uint32_t segments);
   bool may_read(Live& live, Instant now);
   void send(Connections& connections, Connection connection, Live& live, Instant now);
   bool build(Connections& connections, Live& live);
   void overstep(Connections& connections, Connection connection, Live& live);
   std::uint32_t outstanding(const Live& live) const;
   bool is_done(const Live& live) const;
-  void on_closed(Live& live, CloseReason reason, Instant now);
+  void on_closed(Live& live, CloseReason reason);
 
   Book& book_;
   std::uint32_t host_;
   std::uint32_t workers_;
   std::uint32_t mss_;
+  const HostClock& clock_;
   std::uint32_t worker_ = 0;
   Rng rng_;
   Instant wake_at_ = Instant::never();  // not after the first `wake` of them

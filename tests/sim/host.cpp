@@ -7,16 +7,16 @@
 
 #include "engine/world.hpp"
 #include "sim/broken.hpp"
+#include "sim/host_core.hpp"
+#include "sim/work.hpp"
 
 namespace penstock::sim {
 
 namespace {
 
-constexpr std::uint32_t block_bytes = 2176;
 // A worker whose turn left work behind would run again at once; virtual time must move, and the longer it lasts the more.
 constexpr Duration backlog_step = Duration::us(20);
 constexpr std::uint32_t backlog_doublings = 6;
-constexpr std::uint32_t icmp_per_second = 20;
 constexpr std::uint32_t rx_ring_healed = 1024;
 // A frame leaves the host so long after its session wrote it at the most: the transmit ring was full, the port held it.
 constexpr Duration port_waits_max = Duration::ms(700);
@@ -24,144 +24,7 @@ constexpr Duration port_waits_max = Duration::ms(700);
 constexpr Duration silence_slack = Duration::seconds(2);
 constexpr Duration freeze_max = Duration::seconds(11);
 
-net::InterfaceConfig interface_of(const Plan& plan, std::uint32_t number) {
-  net::InterfaceConfig made;
-  made.tags = plan.tags;
-  made.mac = mac_of(number);
-  made.addresses = {{address_of(number, false), prefix_length4}, {address_of(number, true), prefix_length6}};
-  return made;
-}
-
-ListenerSetup listener_of(const HostPlan& host, std::string name, std::uint32_t port, bool stream,
-                          std::uint32_t service) {
-  ListenerSetup setup{.admission = host.limits, .kcp = host.kcp, .service = service};
-  setup.admission.name = std::move(name);
-  setup.admission.port = static_cast<std::uint16_t>(port);
-  setup.admission.service = static_cast<std::uint16_t>(service);
-  setup.kcp.stream = stream;
-  return setup;
-}
-
-// Indexes of a server's services.
-enum Service : std::uint32_t { service_echo, service_sink, service_discard };
-
-std::vector<ListenerSetup> listeners_of(const HostPlan& host) {
-  std::vector<ListenerSetup> made;
-  if (!host.is_server) {
-    for (std::uint32_t i = 0; i < 2 * client_ports; ++i) {
-      made.push_back(listener_of(host, fmt::format("client{}", i), client_port_first + i, i >= client_ports, 0));
-    }
-    return made;
-  }
-  for (std::uint32_t i = 0; i < target_count; ++i) {
-    const auto target = static_cast<Target>(i);
-    const Service service = target == Target::sink_message     ? service_sink
-                            : target == Target::discard_stream ? service_discard
-                                                               : service_echo;
-    made.push_back(listener_of(host, fmt::format("server{}", i), server_port_first + i, is_stream(target), service));
-    if (target == Target::echo_by_conv) made.back().admission.key_mode = SessionKeyMode::conv;
-    if (target == Target::echo_message) made.back().admission.roaming = true;
-    if (target == Target::echo_by_address) made.back().admission.key_mode = SessionKeyMode::address;
-  }
-  return made;
-}
-
-std::vector<bool> streams_of(const NodeConfig& node) {
-  std::vector<bool> streams;
-  for (const ListenerSetup& setup : node.listeners) streams.push_back(setup.kcp.stream);
-  return streams;
-}
-
 }  // namespace
-
-// What one worker has.
-struct Host::Core {
-  Core(const HostPlan& plan, const NodeConfig& node, Book& book, std::uint32_t host, Rng rng)
-      : memory(Worker::arena_bytes(node) + Echo::cost(node.sessions_max)),
-        arena(memory.bytes()),
-        pool(block_bytes, plan.blocks),
-        echo(arena, node.sessions_max, streams_of(node)),
-        sink(book, host),
-        client(book, host, plan.workers, plan.kcp.mss(), rng) {
-    if (plan.is_server) services = {&echo, &sink, &discard};
-    else services = {&client};
-  }
-
-  HeapMemory memory;
-  Arena arena;
-  HeapPool pool;
-  Echo echo;
-  Sink sink;
-  Discard discard;
-  Client client;
-  std::vector<Application*> services;
-  std::vector<Port*> ports;
-  Mailbox mailbox;
-  Published<StatsSnapshot> published;
-  StatsSnapshot seen;  // after the last turn
-  StatsSnapshot fresh;
-  std::optional<Instant> last_run;  // nothing before the first turn
-  Instant stalled_until;
-  std::uint32_t backlog_turns = 0;  // turns in a row that left work behind
-  std::unique_ptr<Worker> worker;
-};
-
-Host::Host(const Plan& plan, std::uint32_t number, Book& book, SimPort::Transmit transmit)
-    : number_(number),
-      plan_(plan.hosts[number]),
-      book_(book),
-      may_freeze_(plan.has(Fault::freeze)),
-      port_holds_(plan_.port.has_value() || plan.has(Fault::tx_ring_full)),
-      node_(plan_.node) {
-  const Rng rng = Rng(plan.seed).child(500 + number);
-  node_.stack.interfaces = {interface_of(plan, number)};
-  node_.stack.icmp_per_second = icmp_per_second;
-  node_.stack.rx_checksum = {net::RxChecksumPolicy::verify};
-  node_.stack.neighbors_max = 64;
-  node_.stack.pending_frames_max = 32;
-  node_.stack.pending_per_hop_max = 8;
-  node_.listeners = listeners_of(plan_);
-  node_.stack.ports.resize(1);
-  std::vector<HeapPool*> pools;
-  for (std::uint32_t i = 0; i < plan_.workers; ++i) {
-    cores_.push_back(std::make_unique<Core>(plan_, node_, book, number, rng.child(i)));
-    pools.push_back(&cores_.back()->pool);
-  }
-  port_ = std::make_unique<SimPort>(number, plan_, pools, rng.child(100), book.coverage, std::move(transmit));
-  Port* port = port_.get();
-  if (plan_.port) {
-    const std::vector<BlockPool*> copies(pools.begin(), pools.end());
-    impaired_memory_ = std::make_unique<HeapMemory>(
-        impair::ImpairedPort::cost(*plan_.port, static_cast<std::uint16_t>(plan_.workers)));
-    impaired_arena_ = std::make_unique<Arena>(impaired_memory_->bytes());
-    impaired_ = std::make_unique<impair::ImpairedPort>(*impaired_arena_, *port_, *plan_.port, copies);
-    port = impaired_.get();
-  }
-  node_.stack.ports = {port->info().traits};
-  handoff_ = std::make_unique<HandoffRings>(plan_.workers);
-  Rng keys = rng.child(200);
-  const SipKey key{keys.next(), keys.next()};
-  for (std::uint32_t i = 0; i < plan_.workers; ++i) {
-    Core& core = *cores_[i];
-    core.ports = {port};
-    core.worker = std::make_unique<Worker>(node_, i,
-                                           WorkerParts{.arena = core.arena,
-                                                       .blocks = core.pool,
-                                                       .ports = core.ports,
-                                                       .services = core.services,
-                                                       .handoff = handoff_.get(),
-                                                       .mailbox = &core.mailbox,
-                                                       .published = &core.published,
-                                                       .key = key,
-                                                       .seed = keys.next()},
-                                           plan.start);
-  }
-}
-
-// A worker may hold blocks of another one's pool, so all of them end before any pool does.
-Host::~Host() {
-  for (const auto& core : cores_) core->worker.reset();
-}
 
 bool Host::has_records(std::uint32_t worker) const {
   for (std::uint32_t from = 0; from < plan_.workers; ++from) {
@@ -173,7 +36,7 @@ bool Host::has_records(std::uint32_t worker) const {
 Instant Host::wake_of(const Core& core, Instant now) const {
   const auto index = static_cast<std::uint32_t>(core.worker->connections().worker_index());
   if (!core.last_run) return later(now, core.stalled_until);
-  Instant due = core.worker->next_deadline();
+  Instant due = clock_.world(core.worker->next_deadline());
   const bool waiting = port_->has_frames(static_cast<std::uint16_t>(index)) || has_records(index) ||
                        core.mailbox.commands.read_available() > 0;
   Duration step = plan_.turn;
@@ -198,13 +61,19 @@ void Host::run(Instant now) {
 }
 
 void Host::run(Core& core, Instant now) {
-  core.worker->run_once(now);
+  world_now_ = book_.now = now;
+  const Instant local = clock_.local(now);
+  const std::uint32_t queue = core.worker->connections().worker_index();
+  const std::uint32_t refused_before = port_->refusals(queue);
+  core.worker->run_once(local);
   core.last_run = now;
-  core.backlog_turns = core.worker->next_deadline() <= now ? core.backlog_turns + 1 : 0;
+  core.backlog_turns = core.worker->next_deadline() <= local ? core.backlog_turns + 1 : 0;
   Answer answer;
   while (core.mailbox.answers.pop(answer)) {}
   require(book_.complaint().empty(), book_.complaint());
-  check(core, now);
+  check(core, local);
+  check_work({.burst = node_.burst, .workers = plan_.workers, .port_holds = impaired_ != nullptr}, core.fresh.worker,
+             core.seen.worker, port_->refusals(queue) - refused_before);
 }
 
 // What holds after every turn, of the counters that a worker would publish.
@@ -248,20 +117,26 @@ void Host::check(Core& core, Instant now) {
 }
 
 void Host::stall(std::uint32_t worker, Instant until) {
+  if (is_down()) return;
   Core& core = *cores_[worker % cores_.size()];
   core.stalled_until = later(core.stalled_until, until);
 }
 
 void Host::keep_back(std::uint32_t blocks) {
-  for (const auto& core : cores_) core->pool.keep_back(blocks);
+  for (const auto& pool : pools_) pool->keep_back(blocks);
+}
+
+void Host::jump_clock(Duration ahead, Instant now) {
+  clock_.jump(ahead);
+  jumped_at_ = clock_.local(now);
 }
 
 void Host::drain(Instant now) {
-  for (const auto& core : cores_) core->worker->drain(now);
+  for (const auto& core : cores_) core->worker->drain(clock_.local(now));
 }
 
 void Host::stop(Instant now) {
-  for (const auto& core : cores_) core->worker->stop(now);
+  for (const auto& core : cores_) core->worker->stop(clock_.local(now));
 }
 
 void Host::heal() {
@@ -286,7 +161,7 @@ void Host::cut_port(impair::Ways ways) {
   ask_all(command);
 }
 
-void Host::leak_block() { leaked_ = Segment::adopt(cores_[0]->pool.allocate(), 0, 0); }
+void Host::leak_block() { leaked_ = Segment::adopt(pools_[0]->allocate(), 0, 0); }
 
 // Calls `look(session, machine)` for each session of a conversation until it answers true.
 template <class Look>
@@ -300,6 +175,10 @@ bool Host::any_session(std::uint32_t conv, Look&& look) const {
     }
   }
   return false;
+}
+
+bool Host::knows(std::uint32_t conv) const {
+  return any_session(conv, [](const Session&, const kcp::Session&) { return true; });
 }
 
 bool Host::has_proven(std::uint32_t conv) const {
@@ -325,13 +204,15 @@ bool Host::lacks_acknowledged(std::uint32_t conv, const Host& peer) const {
 }
 
 bool Host::has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const {
+  if (is_down()) return true;
   bool known = false;
   const auto look = [&](const Session& session, const kcp::Session& machine) {
     known = true;
     // Whose service has closed delivers nothing any more, and throws away what it owes an ACK for.
     if (machine.closing()) return true;
     // A frame that waited for the port may be of the session before this one.
-    return machine.has_stored(Seq32(sn)) || (port_holds_ && now - session.opened < port_waits_max);
+    const Instant opened = later(session.opened, jumped_at_);
+    return machine.has_stored(Seq32(sn)) || (port_holds_ && clock_.local(now) - opened < port_waits_max);
   };
   if (const auto at = places_.find(conv); at != places_.end()) {
     const auto& sessions = cores_[at->second.first]->worker->world().sessions;
@@ -354,7 +235,8 @@ void Host::check_silence(Instant now) const {
       const Duration allowed = proven
                                    ? plan_.limits.idle_timeout + Duration::us(plan_.limits.idle_timeout.count_us() / 4)
                                    : plan_.limits.half_open_timeout;
-      if (now - (proven ? session.last_heard : session.opened) <= allowed + patience) continue;
+      const Instant since = later(proven ? session.last_heard : session.opened, jumped_at_);
+      if (clock_.local(now) - since <= allowed + patience) continue;
       throw Broken(fmt::format("host {} keeps conversation {:x}, whose peer has been silent for too long", number_,
                                session.conv));
     }
@@ -362,12 +244,13 @@ void Host::check_silence(Instant now) const {
 }
 
 std::uint64_t Host::unasked() const {
-  std::uint64_t sum = 0;
+  std::uint64_t sum = unasked_before_;
   for (const auto& core : cores_) sum += core->seen.worker.timers_fired + core->seen.worker.sessions_opened;
   return sum;
 }
 
 bool Host::quiet() const {
+  if (is_down()) return true;
   for (std::uint32_t i = 0; i < cores_.size(); ++i) {
     if (!cores_[i]->worker->quiet() || port_->has_frames(static_cast<std::uint16_t>(i)) || has_records(i)) return false;
     if (impaired_ != nullptr && !impaired_->next_deadline(static_cast<std::uint16_t>(i)).is_never()) return false;
@@ -376,7 +259,7 @@ bool Host::quiet() const {
 }
 
 std::uint64_t Host::segments_received() const {
-  std::uint64_t count = 0;
+  std::uint64_t count = segments_before_;
   for (const auto& core : cores_) count += core->worker->world().machine_counters.segments_received;
   return count;
 }
@@ -415,19 +298,11 @@ void Host::check_empty(Instant now) {
               "a small block is left over");
     }
     require(core->echo.held() == 0, "the echo service still holds a message");
-    core->worker->snapshot(core->seen, now);
+    const Instant local = clock_.local(now);
+    core->worker->snapshot(core->seen, local);
     StatsSnapshot published;
-    require(core->published.read(published) && published.taken_at_us <= now.count_us(), "no snapshot was published");
+    require(core->published.read(published) && published.taken_at_us <= local.count_us(), "no snapshot was published");
     book_.coverage.add(core->seen);
-  }
-}
-
-void Host::switch_off() {
-  for (const auto& core : cores_) core->worker.reset();
-  impaired_.reset();
-  port_->clear();
-  for (const auto& core : cores_) {
-    require(core->pool.whole(), "a block of a host's pool did not come home");
   }
 }
 

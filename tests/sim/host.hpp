@@ -24,6 +24,7 @@
 #include "penstock/echo.hpp"
 #include "sim/book.hpp"
 #include "sim/client.hpp"
+#include "sim/host_clock.hpp"
 #include "sim/sim_port.hpp"
 #include "sim/sink.hpp"
 
@@ -49,6 +50,13 @@ class Host {
   // An operator cuts the host's port, which has an impairment, by the workers' mailboxes: one way or both; or puts the faults
   // back that the plan names.
   void cut_port(impair::Ways ways);
+  // Its clock goes ahead at once, as that of a machine that stood still while nobody noticed.
+  void jump_clock(Duration ahead, Instant now);
+  // Its process ends without a word, and everything it knew with it. Checks that each block came home.
+  void crash(Instant now);
+  // … and begins anew, with other secrets, when it had crashed.
+  void restart(Instant now);
+  bool is_down() const { return cores_.empty(); }
   void drain(Instant now);
   void stop(Instant now);
   // Ends the faults, and asks each worker for a page of its sessions.
@@ -56,6 +64,8 @@ class Host {
   // Keeps a block of the first worker's pool for good: a leak for check tests.
   void leak_block();
 
+  // Whether there is a session of this conversation.
+  bool knows(std::uint32_t conv) const;
   // Whether a session of this conversation has a peer that proved its address.
   bool has_proven(std::uint32_t conv) const;
   // Whether a session of this conversation has received a segment.
@@ -72,9 +82,9 @@ class Host {
   std::uint64_t sessions_peak() const { return sessions_peak_; }
   // No session, nothing to send, nothing received and not taken in.
   bool quiet() const;
-  // What is left, in words: for the sentence of a world that does not end.
   // Segments that its machines stored so far, none twice.
   std::uint64_t segments_received() const;
+  // What is left, in words: for the sentence of a world that does not end.
   std::string leftovers() const;
   // Checks that every table is empty and every memory as it was at the start; adds what was counted to the coverage.
   void check_empty(Instant now);
@@ -91,15 +101,31 @@ class Host {
   void check(Core& core, Instant now);
   bool has_records(std::uint32_t worker) const;
   void ask_all(const Command& command);
+  void boot(Instant now);
+  void end_process();
+  void drop_records();
+  void check_pools() const;
+  bool has_sessions() const;
+  // What a host says unasked after a start: claims of its addresses.
+  static constexpr std::uint64_t greetings_per_boot = 200;
 
   std::uint32_t number_;
   const HostPlan& plan_;
   Book& book_;
-  bool may_freeze_;  // all of its workers stand still for seconds
-  bool port_holds_;  // frames may wait in front of the port
+  HostClock clock_;
+  Instant jumped_at_;  // by its own clock
+  Instant world_now_;  // when a worker ran last
+  bool mute_ = false;  // what leaves the port reaches no wire
+  bool may_freeze_;    // all of its workers stand still for seconds
+  bool port_holds_;    // frames may wait in front of the port
+  Rng rng_;
+  std::uint32_t boots_ = 0;
+  std::uint64_t unasked_before_ = 0;  // by processes that crashed
+  std::uint64_t segments_before_ = 0;
   NodeConfig node_;
   // Where a conversation was found last: worker and place.
   mutable std::unordered_map<std::uint32_t, std::pair<std::size_t, std::uint32_t>> places_;
+  std::vector<std::unique_ptr<HeapPool>> pools_;
   std::unique_ptr<HandoffRings> handoff_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<SimPort> port_;

@@ -33,6 +33,19 @@ constexpr Removal removals[] = {
     {"flap", episodes_of<Fault::flap>},
     {"freeze", episodes_of<Fault::freeze>},
     {"rebind", episodes_of<Fault::rebind>},
+    {"pool_dry_long", episodes_of<Fault::pool_dry_long>},
+    {"rx_burst", episodes_of<Fault::rx_burst>},
+    {"clock_jump", episodes_of<Fault::clock_jump>},
+    {"client_crash", episodes_of<Fault::client_crash>},
+    {"server_crash", episodes_of<Fault::server_crash>},
+    {"few_neighbors",
+     [](Plan& p) {
+       for (HostPlan& host : p.hosts) host.neighbors_max = HostPlan{}.neighbors_max;
+     }},
+    {"clock_drift",
+     [](Plan& p) {
+       for (HostPlan& host : p.hosts) host.clock_ppm = 0;
+     }},
     {"vanish", episodes_of<Fault::vanish>},
     {"drain", episodes_of<Fault::drain>},
     {"stop", episodes_of<Fault::stop>},

@@ -7,11 +7,13 @@
 #include "sim/broken.hpp"
 #include "sim/coverage.hpp"
 #include "sim/frames.hpp"
+#include "sim/host_clock.hpp"
 #include "sim/nat.hpp"
 #include "sim/payload.hpp"
 #include "sim/plan.hpp"
 #include "sim/trace.hpp"
 #include "sim/watch.hpp"
+#include "sim/work.hpp"
 
 using namespace penstock;
 using namespace penstock::sim;
@@ -81,7 +83,7 @@ TEST_CASE("a router gives flows other ports, and forgets the old ones") {
   CHECK(nat.inward(frame(other, client)) == frame(other, client));
 }
 
-TEST_CASE("the watch lets as many bytes out as came in, and all after an ACK") {
+TEST_CASE("the watch lets as many bytes out as came in, and all after an ACK of what was sent by this process") {
   const net::Endpoint client{address_of(3, false), 1234};
   const net::Endpoint server{address_of(0, false), 4000};
   const auto frame = [](const net::Endpoint& from, const net::Endpoint& to, const Bytes& payload) {
@@ -98,9 +100,60 @@ TEST_CASE("the watch lets as many bytes out as came in, and all after an ACK") {
   AddressWatch other;
   other.on_arrival(frame(client, server, sim::kcp(10, 81, 0, 0, 0, Bytes(16))));
   CHECK_THROWS_AS(other.on_departure(frame(server, client, push)), Broken);
+  // An ACK of what was never sent proves nothing; nor does one, to the next process, of what the one before sent.
+  const Bytes ack = sim::kcp(9, 82, 0, 0, 0, {});
+  AddressWatch blind;
+  blind.on_arrival(frame(client, server, ack));
+  CHECK_THROWS_AS(blind.on_departure(frame(server, client, push)), Broken);
   AddressWatch proven;
-  proven.on_arrival(frame(client, server, sim::kcp(9, 82, 0, 0, 0, {})));
+  proven.on_arrival(frame(client, server, push));
+  proven.on_departure(frame(server, client, push));
+  proven.on_arrival(frame(client, server, ack));
   CHECK_NOTHROW(proven.on_departure(frame(server, client, push)));
+  proven.forget(0);
+  proven.on_arrival(frame(client, server, ack));
+  CHECK_THROWS_AS(proven.on_departure(frame(server, client, push)), Broken);
+}
+
+TEST_CASE("a host's clock drifts and jumps, never goes back, and comes up for each moment at the first chance") {
+  const Instant start = Instant::at_us(1'000'000);
+  for (const std::int64_t ppm : {-500, -1, 0, 1, 500}) {
+    HostClock clock(start, ppm);
+    CHECK(clock.local(start) == start);
+    CHECK(clock.local(start + Duration::seconds(1000)) == start + Duration::seconds(1000) + Duration::us(1000 * ppm));
+    Instant before = start;
+    for (std::int64_t us = 0; us < 10'000; ++us) {
+      const Instant local = clock.local(start + Duration::us(us));
+      CHECK(local >= before);
+      const Instant first = clock.world(local);
+      CHECK(clock.local(first) >= local);
+      CHECK((first == start || clock.local(first - Duration::us(1)) < local));
+      before = local;
+    }
+    clock.jump(Duration::seconds(3600));
+    CHECK(clock.local(start) == start + Duration::seconds(3600));
+    CHECK(clock.world(clock.local(start + Duration::seconds(5))) <= start + Duration::seconds(5));
+    CHECK(clock.world(Instant::never()).is_never());
+  }
+}
+
+TEST_CASE("a turn that does more than its bounds breaks the world") {
+  const WorkerStats before;
+  WorkerStats after;
+  after.rx_packets = 32;
+  after.handed_in = 32;
+  const WorkLimits limits{.burst = 32, .workers = 2};
+  CHECK_NOTHROW(check_work(limits, before, after, 2));
+  CHECK_THROWS_AS(check_work(limits, before, after, 3), Broken);
+  after.rx_packets = 33;
+  CHECK_THROWS_AS(check_work(limits, before, after, 0), Broken);
+  after.stalls = 1;
+  CHECK_NOTHROW(check_work(limits, before, after, 0));
+  after.handed_in = 33;
+  CHECK_THROWS_AS(check_work(limits, before, after, 0), Broken);
+  after.handed_in = 0;
+  after.timers_fired = timers_max + 1;
+  CHECK_THROWS_AS(check_work(limits, before, after, 0), Broken);
 }
 
 TEST_CASE("plans keep the promised ranges, and a quarter has pools that run dry") {

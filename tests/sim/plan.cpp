@@ -281,6 +281,12 @@ void draw_episodes(Rng parent, Plan& plan, std::uint32_t servers) {
   for (std::uint32_t i = 0; i < plan.hosts.size(); ++i) {
     if (plan.hosts[i].port) operators.draw_at(Fault::impair_switched, i, 50, 4000);
   }
+  EpisodeWriter processes(parent.child(9), plan);
+  if (one_in(processes.rng(), 6)) processes.draw_some(Fault::client_crash, 3, 1, 4000, servers);
+  if (one_in(processes.rng(), 8)) processes.draw_at(Fault::server_crash, 0, 1, 4000);
+  if (one_in(processes.rng(), 8)) processes.draw_some(Fault::clock_jump, 3, 1, 1);
+  if (plan.dry_pools && one_in(processes.rng(), 2)) processes.draw_some(Fault::pool_dry_long, 1, 2000, 10'000);
+  if (one_in(processes.rng(), 4)) processes.draw_some(Fault::rx_burst, 6, 1, 1);
   EpisodeWriter others(parent.child(8), plan);
   if (one_in(others.rng(), 5)) others.draw_flapping();
   if (one_in(others.rng(), 6)) others.draw_some(Fault::freeze, 2, 500, 10'000);
@@ -330,6 +336,13 @@ Plan draw_plan(std::uint64_t seed) {
     for (HostPlan& host : plan.hosts) host.limits.liveness_probes = 0;
   for (std::uint32_t i = 0; i < sessions; ++i) {
     plan.conversations.push_back(draw_conversation(root.child(1000 + i), plan, servers, i, never));
+  }
+  Rng clocks = root.child(4);
+  if (one_in(clocks, 3)) {
+    for (HostPlan& host : plan.hosts) host.clock_ppm = clocks.between(-500, 500);
+  }
+  if (!plan.gentle && one_in(clocks, 8)) {
+    for (HostPlan& host : plan.hosts) host.neighbors_max = draw(clocks, 2, 6);
   }
   draw_episodes(root.child(2), plan, servers);
   std::ranges::stable_sort(plan.episodes, {}, &Episode::begin);

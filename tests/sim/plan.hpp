@@ -70,6 +70,8 @@ struct HostPlan {
   std::uint32_t rx_ring = 512;             // frames a receive ring holds
   std::uint32_t blocks = 2048;             // of each worker's pool
   Duration turn = Duration::us(20);        // between two turns of a worker at least
+  std::int64_t clock_ppm = 0;              // by which its clock is too fast
+  std::uint32_t neighbors_max = 64;        // that its stack remembers
   NodeConfig node;                         // stack and listeners are filled in by Host
   kcp::Options kcp;                        // of all its listeners but for `stream`
   ListenerConfig limits;                   // limits and timeouts of all its listeners

@@ -23,7 +23,9 @@ SimPort::SimPort(std::uint32_t host, const HostPlan& plan, std::span<HeapPool* c
       rng_(rng),
       coverage_(coverage),
       transmit_(std::move(transmit)),
-      rings_(plan.workers) {
+      rings_(plan.workers),
+      burst_(plan.node.burst),
+      refusals_(plan.workers) {
   info_.name = "sim";
   info_.mac = mac_of(host);
   info_.queues = static_cast<std::uint16_t>(plan.workers);
@@ -71,6 +73,7 @@ SimPort::Arrival SimPort::arrive(std::span<const std::uint8_t> frame) {
   waiting.bytes = Segment::adopt(block, headroom, static_cast<std::uint32_t>(frame.size()));
   std::ranges::copy(frame, waiting.bytes.writable().begin());
   rings_[queue].push_back(std::move(waiting));
+  if (rings_[queue].size() > burst_) coverage_.count(Fault::rx_beyond_burst);
   return Arrival::taken;
 }
 
@@ -88,9 +91,12 @@ std::uint32_t SimPort::receive(std::uint16_t queue, std::span<net::RxFrame> fram
   return count;
 }
 
-std::uint32_t SimPort::send(std::uint16_t, std::span<net::TxFrame> frames, net::DropCounters&, Instant now) {
+std::uint32_t SimPort::send(std::uint16_t queue, std::span<net::TxFrame> frames, net::DropCounters&, Instant now) {
   const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(frames.size(), tx_room_));
-  if (count < frames.size()) coverage_.count(Fault::tx_ring_full);
+  if (count < frames.size()) {
+    coverage_.count(Fault::tx_ring_full);
+    ++refusals_[queue];
+  }
   for (net::TxFrame& frame : frames.first(count)) {
     Bytes bytes(frame.head.bytes().begin(), frame.head.bytes().end());
     if (frame.link.holds()) coverage_.count(Cause::linked_payload);

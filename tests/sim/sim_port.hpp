@@ -42,6 +42,9 @@ class SimPort final : public Port {
   bool has_frames(std::uint16_t queue) const { return !rings_[queue].empty(); }
   // The transmit ring takes at most so many frames a call from now on.
   void set_tx_room(std::uint32_t frames) { tx_room_ = frames; }
+  std::uint32_t tx_room() const { return tx_room_; }
+  // Times a queue's worker was told that less was taken than it offered.
+  std::uint32_t refusals(std::uint32_t queue) const { return refusals_[queue]; }
   void set_link(bool up) { link_up_ = up; }
   // A receive ring holds so many frames from now on.
   void set_rx_ring(std::uint32_t frames) { rx_ring_ = frames; }
@@ -67,6 +70,8 @@ class SimPort final : public Port {
   Coverage& coverage_;
   Transmit transmit_;
   std::vector<std::deque<Waiting>> rings_;
+  std::uint32_t burst_;  // frames that a worker takes in a turn
+  std::vector<std::uint32_t> refusals_;
   std::uint32_t tx_room_ = ~0u;
   std::uint32_t steer_to_ = ~0u;
   bool link_up_ = true;

@@ -26,7 +26,13 @@ constexpr std::uint32_t steps_per_instant_max = 10'000;
 constexpr Duration repeats_last = Duration::seconds(180);
 constexpr Duration flood_lasts = Duration::ms(180);
 constexpr std::uint32_t flood_step_frames = 24;
+constexpr std::uint32_t rx_burst_max = 512;
 constexpr Duration flood_step = Duration::us(500);
+
+// Half of all jumps are of a second at the most, the others of an hour.
+Duration jump_of(const Episode& e) {
+  return e.amount % 2 == 0 ? Duration::us(1 + e.amount % 1'000'000) : Duration::ms(1 + e.amount % 3'600'000);
+}
 
 }  // namespace
 
@@ -42,6 +48,7 @@ Simulation::Simulation(const Plan& plan, bool print_trace, Sabotage sabotage)
                }),
       strangers_(plan_, book_, conduct_),
       meddler_(plan_, coverage_),
+      crashes_(plan_, book_, hosts_),
       vanished_(plan_.hosts.size(), false),
       nats_(plan_.hosts.size()),
       now_(plan_.start) {
@@ -98,6 +105,7 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
       frame = changed;
     }
   }
+  if (hosts_[host]->is_down()) return static_cast<std::uint64_t>(SimPort::Arrival::link_down);
   conduct_.on_arrival(host, frame);
   const SimPort::Arrival arrival = hosts_[host]->port().arrive(frame);
   if (arrival == SimPort::Arrival::taken && plan_.hosts[host].is_server) watch_.on_arrival(frame);
@@ -108,7 +116,7 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
 
 Instant Simulation::next_event() const {
   Instant next = earlier(network_.next_deadline(), strangers_.next_deadline());
-  next = earlier(next, meddler_.next_deadline());
+  next = earlier(next, earlier(meddler_.next_deadline(), crashes_.next_deadline()));
   for (const auto& host : hosts_) next = earlier(next, host->next_deadline(now_));
   if (next_turn_ < turns_.size()) next = earlier(next, turns_[next_turn_].at);
   if (!healed_) next = earlier(next, plan_.heal);
@@ -123,6 +131,7 @@ void Simulation::step() {
   now_ = next;
   play_episodes();
   if (now_ >= flood_at_) flood();
+  if (crashes_.act(now_)) plan_.give_up = later(plan_.give_up, now_ + patience);
   for (const Bytes& frame : strangers_.act(now_)) network_.inject(frame, now_);
   for (const Bytes& frame : meddler_.act(now_)) network_.inject(frame, now_);
   network_.run(now_);
@@ -167,11 +176,23 @@ void Simulation::begin(const Episode& e) {
     case Fault::flap: network_.cut(e.host, true, true); break;
     case Fault::lcore_stall: host.stall(e.amount, e.end); break;
     case Fault::tx_ring_full: host.port().set_tx_room(e.amount % 3 == 0 ? e.amount % 5 : 0); return;
-    case Fault::pool_dry: host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0)); break;
+    case Fault::pool_dry:
+    case Fault::pool_dry_long:
+      host.keep_back(plan_.hosts[e.host].blocks - (e.amount % 3 == 0 ? e.amount % 16 : 0));
+      break;
     case Fault::partition: network_.cut(e.host, e.amount % 3 != 1, e.amount % 3 != 2); return;
     case Fault::impair_switched: host.cut_port(static_cast<impair::Ways>(1 + e.amount % 3)); break;
     case Fault::port_down: host.port().set_link(false); break;
     case Fault::rebind: rebind(e.host); break;
+    case Fault::rx_burst:
+      for (const Bytes& frame : strangers_.flood(e.host, 1 + e.amount % rx_burst_max)) network_.inject(frame, now_);
+      break;
+    case Fault::clock_jump: host.jump_clock(jump_of(e), now_); break;
+    case Fault::client_crash:
+    case Fault::server_crash:
+      if (plan_.hosts[e.host].is_server) watch_.forget(e.host);
+      crashes_.crash(e.host, e.end, now_);
+      return;
     case Fault::vanish:
       vanished_[e.host] = true;
       network_.cut(e.host, true, true);
@@ -205,13 +226,16 @@ void Simulation::end(const Episode& e) {
   Host& host = *hosts_[e.host];
   switch (e.kind) {
     case Fault::tx_ring_full: host.port().set_tx_room(~0u); break;
-    case Fault::pool_dry: host.keep_back(0); break;
+    case Fault::pool_dry:
+    case Fault::pool_dry_long: host.keep_back(0); break;
     case Fault::flap:
     case Fault::partition:
       if (!vanished_[e.host] && sabotage_ != Sabotage::endless_cut) network_.cut(e.host, false, false);
       break;
     case Fault::impair_switched: host.cut_port(impair::Ways::none); break;
     case Fault::port_down: host.port().set_link(true); break;
+    case Fault::client_crash:
+    case Fault::server_crash: host.restart(now_); break;
     default: break;
   }
 }
@@ -226,7 +250,7 @@ void Simulation::flood() {
   }
   hosts_[0]->stall(1, over);
   hosts_[0]->port().steer_to(0);
-  for (const Bytes& frame : strangers_.flood(flood_step_frames)) network_.inject(frame, now_);
+  for (const Bytes& frame : strangers_.flood(0, flood_step_frames)) network_.inject(frame, now_);
   flood_at_ = now_ + flood_step;
 }
 
@@ -278,7 +302,8 @@ bool Simulation::tear_what_began_anew() {
   bool any = false;
   for (Record& record : book_.records()) {
     if (record.closed || record.torn || !record.opened) continue;
-    if (!hosts_[record.plan.server]->lacks_acknowledged(record.plan.conv, *hosts_[record.plan.client])) continue;
+    const bool lacks = hosts_[record.plan.server]->lacks_acknowledged(record.plan.conv, *hosts_[record.plan.client]);
+    if (!lacks && !record.mixed) continue;
     book_.tear(record);
     any = true;
   }
@@ -289,7 +314,7 @@ bool Simulation::tear_what_began_anew() {
 void Simulation::live_until_closed() {
   Instant last;
   std::uint32_t standing = 0;
-  while (!healed_ || !book_.all_closed() || refill()) {
+  while (!healed_ || !book_.all_closed() || !crashes_.quiet() || refill()) {
     step();
     standing = now_ == last ? standing + 1 : 0;
     last = now_;
@@ -327,10 +352,12 @@ void Simulation::live_until_empty() {
   while (!quiet()) {
     step();
     if (now_ <= over) continue;
-    // Two hosts that somebody named to each other, or one's late repetition, answer each other's questions for a sign of life
+    // Two hosts that somebody named to each other, or one's late repetition, or of which one crashed, answer each other's questions for a sign of life
     // for as long as both ask; only an operator ends that.
     const bool ask = std::ranges::any_of(plan_.hosts, [](const HostPlan& h) { return h.limits.liveness_probes > 0; });
-    if (!std::exchange(stopped, true) && ask && (plan_.strangers > 0 || plan_.replay_ppm > 0)) {
+    const bool named =
+        plan_.strangers > 0 || plan_.replay_ppm > 0 || plan_.has(Fault::client_crash) || plan_.has(Fault::server_crash);
+    if (!std::exchange(stopped, true) && ask && named) {
       for (const auto& host : hosts_) host->stop(now_);
       over = now_ + Duration::seconds(40);
       continue;

@@ -20,6 +20,7 @@
 #include "sim/book.hpp"
 #include "sim/conduct.hpp"
 #include "sim/coverage.hpp"
+#include "sim/crashes.hpp"
 #include "sim/host.hpp"
 #include "sim/meddler.hpp"
 #include "sim/nat.hpp"
@@ -88,6 +89,7 @@ class Simulation {
   Strangers strangers_;
   Meddler meddler_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  Crashes crashes_;
   std::vector<bool> vanished_;
   std::vector<Nat> nats_;    // of each host; those of servers never rebind
   std::vector<Turn> turns_;  // by time

@@ -6,18 +6,19 @@
 
 namespace penstock::sim {
 
-void Sink::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) {
+void Sink::on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant) {
   for (const ConnectionEvent& event : events) {
     if (event.kind == ConnectionEvent::Kind::closed) progress_.erase(event.id.raw());
     if (event.kind != ConnectionEvent::Kind::readable) continue;
-    if (Connection connection = connections.get(event.id)) take(connection, now);
+    if (Connection connection = connections.get(event.id)) take(connection);
   }
 }
 
-void Sink::take(Connection connection, Instant now) {
+void Sink::take(Connection connection) {
   Record* record = book_.find(connection.conv());
-  if (record == nullptr) {
-    if (!is_stranger(connection.conv())) book_.fail("a sink got a conversation that nobody planned");
+  if (record == nullptr || record->mixed) {
+    if (record == nullptr && !is_stranger(connection.conv()))
+      book_.fail("a sink got a conversation that nobody planned");
     while (connection.receive()) {}
     return;
   }
@@ -38,7 +39,7 @@ void Sink::take(Connection connection, Instant now) {
     }
     ++progress.messages;
     book_.coverage.bytes_verified += bytes;
-    book_.trace.event(now, TraceKind::received, host_, record->plan.conv, bytes);
+    book_.trace.event(book_.now, TraceKind::received, host_, record->plan.conv, bytes);
   }
   record->taken = std::max(record->taken, progress.bytes);
 }

@@ -22,7 +22,7 @@ class Sink final : public Application {
     std::uint64_t bytes = 0;
     std::uint32_t messages = 0;
   };
-  void take(Connection connection, Instant now);
+  void take(Connection connection);
 
   Book& book_;
   std::uint32_t host_;

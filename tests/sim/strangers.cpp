@@ -389,10 +389,11 @@ std::vector<Bytes> Strangers::act(Instant now) {
   return frames;
 }
 
-std::vector<Bytes> Strangers::flood(std::uint32_t count) {
+std::vector<Bytes> Strangers::flood(std::uint32_t host, std::uint32_t count) {
   Frames frames;
   Act act{.plan = plan_, .book = book_, .conduct = conduct_, .rng = rng_, .now = next_};
-  act.to_mac = mac_of(0);
+  act.server = host;
+  act.to_mac = mac_of(host);
   act.use(false);
   for (std::uint32_t i = 0; i < count; ++i) frames.push_back(act.datagram(act.opening(act.conv())));
   book_.coverage.count(Fault::stranger, count);

@@ -25,8 +25,8 @@ class Strangers {
   Instant next_deadline() const { return left_ == 0 ? Instant::never() : next_; }
   // The frames of one act, none when it is not time yet.
   std::vector<Bytes> act(Instant now);
-  // Datagrams that would open sessions, from `count` ports: for a flood of host 0.
-  std::vector<Bytes> flood(std::uint32_t count);
+  // Datagrams that would open sessions at a host, from `count` ports.
+  std::vector<Bytes> flood(std::uint32_t host, std::uint32_t count);
 
  private:
   const Plan& plan_;
