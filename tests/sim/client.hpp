@@ -28,6 +28,8 @@ class Client final : public Application {
   void on_events(Connections& connections, std::span<const ConnectionEvent> events, Instant now) override;
   void on_timeout(Connections& connections, Instant now) override;
   Instant next_deadline() const override;
+  // Forgets what is under way: its worker is about to end.
+  void let_go() { live_.clear(); }
 
  private:
   // A conversation under way.

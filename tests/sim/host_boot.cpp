@@ -138,6 +138,8 @@ void Host::end_process() {
   if (handoff_ != nullptr) drop_records();
   impaired_.reset();
   port_->clear();
+  // A message that waits to be sent lies in its worker's chunks.
+  for (const auto& core : cores_) core->client.let_go();
   for (const auto& core : cores_) core->worker.reset();
   cores_.clear();
   places_.clear();
