@@ -296,7 +296,8 @@ bool Simulation::gets_on() {
 
 // A server's session may have ended while its client went on, and begun anew in the midst of what late ACKs of the one before
 // told the client had arrived. Each ACK was judged when it was sent, so nothing else explains what is missing now. Nobody on
-// the wire can mend it; an application waits no longer. True when one gave up.
+// the wire can mend it; an application waits no longer. The same goes for who crashed and began anew under the number that its
+// server still knew. True when one gave up.
 bool Simulation::tear_what_began_anew() {
   if (plan_.gentle) return false;
   bool any = false;
@@ -352,8 +353,8 @@ void Simulation::live_until_empty() {
   while (!quiet()) {
     step();
     if (now_ <= over) continue;
-    // Two hosts that somebody named to each other, or one's late repetition, or of which one crashed, answer each other's questions for a sign of life
-    // for as long as both ask; only an operator ends that.
+    // Two hosts that somebody named to each other, or one's late repetition, or of which one crashed, answer each other's
+    // questions for a sign of life for as long as both ask; only an operator ends that.
     const bool ask = std::ranges::any_of(plan_.hosts, [](const HostPlan& h) { return h.limits.liveness_probes > 0; });
     const bool named =
         plan_.strangers > 0 || plan_.replay_ppm > 0 || plan_.has(Fault::client_crash) || plan_.has(Fault::server_crash);

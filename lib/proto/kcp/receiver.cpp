@@ -22,6 +22,15 @@ bool Receiver::make_room(std::uint32_t count, Environment& env) {
   return ring_.reserve(env.memory, undelivered() + count, deliver_, end_);
 }
 
+void Receiver::watch_gap(Instant now, const Options& options) {
+  if (end_ == next_ || gap_stays()) return;
+  const std::int64_t eighth = now.count_us() / (options.stall_timeout_ms * std::int64_t{1000} / 8);
+  const auto above = static_cast<std::uint16_t>(eighth * gap_eighth);
+  const auto heard = static_cast<std::uint16_t>(gap_heard_ % gap_eighth);
+  if (heard > 0 && above == gap_heard_ - heard) return;
+  gap_heard_ = static_cast<std::uint16_t>(above + heard + 1);
+}
+
 std::optional<Receivable> Receiver::receivable_many(const Options& options) const {
   if (options.stream) return Receivable{.segments = undelivered(), .bytes = in_order_bytes_};
   const std::uint32_t count = ring_[deliver_].fragment + 1u;

@@ -96,13 +96,15 @@ class Receiver {
   bool gap_stays() const { return end_ != next_ && gap_heard_ % gap_eighth > gap_eighths_max; }
 
  private:
+  // gap_heard_ has the count of eighths below, and above it the number of the last one.
+  static constexpr std::uint16_t gap_eighths_max = 8;
+  static constexpr std::uint16_t gap_eighth = 16;
+
   std::uint8_t fragment_of(Seq32 sn) const { return holds_lone() ? std::uint8_t{0} : ring_[sn].fragment; }
   void park_lone(Segment&& payload);
   Segment take_lone();
   // Moves the lone message into a ring; false when memory is short.
   bool move_lone(Environment& env);
-  static constexpr std::uint16_t gap_eighths_max = 8;
-  static constexpr std::uint16_t gap_eighth = 16;  // in gap_heard_: the count below, the eighth's number above
   // Takes what is in order from `next` on, which is held.
   void move_next();
   Segment take_first(Environment& env);
@@ -150,15 +152,6 @@ inline bool Receiver::fragment_fits(Seq32 sn, std::uint8_t fragment, const Optio
   if (fragment + 1u > std::min(options.receive_window(), Options::fragments_max)) return false;
   if (sn != deliver_ && held(sn - 1) && !follows(fragment_of(sn - 1), fragment)) return false;
   return !held(sn + 1) || follows(fragment, fragment_of(sn + 1));
-}
-
-inline void Receiver::watch_gap(Instant now, const Options& options) {
-  if (end_ == next_ || gap_stays()) return;
-  const std::int64_t eighth = now.count_us() / (options.stall_timeout_ms * std::int64_t{1000} / 8);
-  const auto above = static_cast<std::uint16_t>(eighth * gap_eighth);
-  const auto heard = static_cast<std::uint16_t>(gap_heard_ % gap_eighth);
-  if (heard > 0 && above == gap_heard_ - heard) return;
-  gap_heard_ = static_cast<std::uint16_t>(above + heard + 1);
 }
 
 inline bool Receiver::store(Seq32 sn, std::uint8_t fragment, Segment&& payload, Environment& env) {

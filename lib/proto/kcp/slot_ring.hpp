@@ -2,9 +2,9 @@
 //
 // Finding a slot is a mask, whatever the window. The ring begins empty, is taken on first use with as many slots as the
 // smallest buddy block holds, doubles when a window needs more and three quarters of the memory suffice for it, and is given
-// back when its user has drained it. A slot
-// outside the user's window is not constructed before place(), which keeps a ring that comes and goes cheap. What a slot
-// holds must not know where it lies: a ring that grows moves its bytes. One core, part of a session.
+// back when its user has drained it. A slot outside the user's window is not constructed before place(), which keeps a ring
+// that comes and goes cheap. What a slot holds must not know where it lies: a ring that grows moves its bytes. One core, part
+// of a session.
 #pragma once
 
 #include <algorithm>
