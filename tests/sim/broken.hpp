@@ -1,8 +1,11 @@
 // Broken: an invariant of the simulated world did not hold; its text is the sentence that is printed with the seed.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace penstock::sim {
 
@@ -11,8 +14,10 @@ class Broken : public std::runtime_error {
   explicit Broken(const std::string& sentence) : std::runtime_error(sentence) {}
 };
 
-inline void require(bool holds, const std::string& sentence) {
-  if (!holds) throw Broken(sentence);
+// The sentence is written only when it is needed: worlds ask this a million times for each that breaks.
+template <typename... Args>
+void require(bool holds, fmt::format_string<Args...> sentence, Args&&... args) {
+  if (!holds) throw Broken(fmt::format(sentence, std::forward<Args>(args)...));
 }
 
 }  // namespace penstock::sim

@@ -93,7 +93,7 @@ void Conduct::on_arrival(std::uint32_t host, std::span<const std::uint8_t> frame
 }
 
 void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> frame, Instant now) {
-  require(!is_for_silent(frame), fmt::format("host {} answers what is invalid: {}", host, describe(frame)));
+  if (is_for_silent(frame)) throw Broken(fmt::format("host {} answers what is invalid: {}", host, describe(frame)));
   const auto datagram = peek(frame);
   const auto segments = datagram ? segments_of(datagram->payload) : std::vector<SegmentView>{};
   if (!has_data(segments)) ++counts_[host].without_data;
@@ -103,38 +103,34 @@ void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> fra
   const auto loop = loops_.find(segments.front().conv);
   if (loop == loops_.end() || now - loop->second.at > quarrel) return;
   require(++loop->second.said <= said_per_forged * loop->second.forged,
-          fmt::format("hosts go on about conversation {:x}, which somebody forged", segments.front().conv));
+          "hosts go on about conversation {:x}, which somebody forged", segments.front().conv);
 }
 
 void Conduct::judge(std::uint32_t host, const SegmentView& s, Instant now) {
   if (s.command == command_ack) {
     require(stored_(host, s.conv, s.sn, now),
-            fmt::format("host {} acknowledges segment {} of conversation {:x}, which it does not hold", host, s.sn,
-                        s.conv));
+            "host {} acknowledges segment {} of conversation {:x}, which it does not hold", host, s.sn, s.conv);
   }
   if (s.una > 0) {
-    require(
-        stored_(host, s.conv, s.una - 1, now),
-        fmt::format("host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv));
+    require(stored_(host, s.conv, s.una - 1, now),
+            "host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv);
   }
   Peer& peer = peers_[{host, s.conv}];
   if (s.command == command_wins) {
-    require(
-        ++peer.told <= answers_per_question * peer.asked + windows_unasked_max,
-        fmt::format("host {} goes on telling its window to conversation {:x}, which asks for nothing", host, s.conv));
+    require(++peer.told <= answers_per_question * peer.asked + windows_unasked_max,
+            "host {} goes on telling its window to conversation {:x}, which asks for nothing", host, s.conv);
   }
   if (s.command != command_push || s.length == 0) return;
   if (Seq32(s.sn).at_or_after(Seq32(peer.sent_end))) peer.sent_end = s.sn + 1;
   require(Seq32(s.sn).before(Seq32(peer.room_end)),
-          fmt::format("host {} sends segment {} of conversation {:x}, for which the peer never had room", host, s.sn,
-                      s.conv));
+          "host {} sends segment {} of conversation {:x}, for which the peer never had room", host, s.sn, s.conv);
 }
 
 void Conduct::check_answers(std::uint32_t host, std::uint64_t unasked) const {
   const Count& count = counts_[host];
   require(count.without_data <= answers_per_question * count.asked + unasked + greetings_max,
-          fmt::format("host {} sent {} frames without data, though it was asked by {} and {} timers fired", host,
-                      count.without_data, count.asked, unasked));
+          "host {} sent {} frames without data, though it was asked by {} and {} timers fired", host,
+          count.without_data, count.asked, unasked);
 }
 
 }  // namespace penstock::sim

@@ -70,20 +70,20 @@ void Host::run(Core& core, Instant now) {
   core.backlog_turns = core.worker->next_deadline() <= local ? core.backlog_turns + 1 : 0;
   Answer answer;
   while (core.mailbox.answers.pop(answer)) {}
-  require(book_.complaint().empty(), book_.complaint());
+  require(book_.complaint().empty(), "{}", book_.complaint());
   check(core, local);
-  check_work({.burst = node_.burst, .workers = plan_.workers, .port_holds = impaired_ != nullptr}, core.fresh.worker,
-             core.seen.worker, port_->refusals(queue) - refused_before);
+  check_work({.burst = node_.burst, .workers = plan_.workers, .port_holds = impaired_ != nullptr}, core.fresh->worker,
+             core.seen->worker, port_->refusals(queue) - refused_before);
 }
 
 // What holds after every turn, of the counters that a worker would publish.
 void Host::check(Core& core, Instant now) {
-  StatsSnapshot& s = core.fresh;
+  StatsSnapshot& s = *core.fresh;
   core.worker->snapshot(s, now);
   std::uint64_t dropped = 0;
   for (std::size_t i = 0; i < net::drop_reason_count; ++i) {
     if (!net::is_transmit(static_cast<net::DropReason>(i))) dropped += s.drops[i];
-    require(s.drops[i] >= core.seen.drops[i], "a drop counter went back");
+    require(s.drops[i] >= core.seen->drops[i], "a drop counter went back");
   }
   const WorkerStats& w = s.worker;
   const std::uint64_t in = w.rx_packets + w.handed_in;
@@ -107,12 +107,12 @@ void Host::check(Core& core, Instant now) {
   }
   require(w.sessions_opened == w.sessions_now + closed,
           "sessions opened are not those that live and those that closed");
-  require(w.rx_packets >= core.seen.worker.rx_packets && w.tx_packets >= core.seen.worker.tx_packets &&
-              w.delivered >= core.seen.worker.delivered && w.sessions_opened >= core.seen.worker.sessions_opened,
+  require(w.rx_packets >= core.seen->worker.rx_packets && w.tx_packets >= core.seen->worker.tx_packets &&
+              w.delivered >= core.seen->worker.delivered && w.sessions_opened >= core.seen->worker.sessions_opened,
           "a counter went back");
   std::swap(core.seen, core.fresh);
   std::uint64_t sessions = 0;
-  for (const auto& each : cores_) sessions += each->seen.worker.sessions_now;
+  for (const auto& each : cores_) sessions += each->seen->worker.sessions_now;
   sessions_peak_ = std::max(sessions_peak_, sessions);
 }
 
@@ -245,7 +245,7 @@ void Host::check_silence(Instant now) const {
 
 std::uint64_t Host::unasked() const {
   std::uint64_t sum = unasked_before_;
-  for (const auto& core : cores_) sum += core->seen.worker.timers_fired + core->seen.worker.sessions_opened;
+  for (const auto& core : cores_) sum += core->seen->worker.timers_fired + core->seen->worker.sessions_opened;
   return sum;
 }
 
@@ -299,10 +299,10 @@ void Host::check_empty(Instant now) {
     }
     require(core->echo.held() == 0, "the echo service still holds a message");
     const Instant local = clock_.local(now);
-    core->worker->snapshot(core->seen, local);
+    core->worker->snapshot(*core->seen, local);
     StatsSnapshot published;
     require(core->published.read(published) && published.taken_at_us <= local.count_us(), "no snapshot was published");
-    book_.coverage.add(core->seen);
+    book_.coverage.add(*core->seen);
   }
 }
 

@@ -171,9 +171,9 @@ void Host::crash(Instant now) {
   }
   require(!has_sessions(), "a worker that was stopped has sessions after many turns");
   for (const auto& core : cores_) {
-    core->worker->snapshot(core->seen, clock_.local(now));
-    book_.coverage.add(core->seen);
-    unasked_before_ += core->seen.worker.timers_fired + core->seen.worker.sessions_opened + greetings_per_boot;
+    core->worker->snapshot(*core->seen, clock_.local(now));
+    book_.coverage.add(*core->seen);
+    unasked_before_ += core->seen->worker.timers_fired + core->seen->worker.sessions_opened + greetings_per_boot;
     segments_before_ += core->worker->world().machine_counters.segments_received;
   }
   end_process();

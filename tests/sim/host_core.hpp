@@ -39,8 +39,8 @@ struct Host::Core {
   std::vector<Port*> ports;
   Mailbox mailbox;
   Published<StatsSnapshot> published;
-  StatsSnapshot seen;  // after the last turn
-  StatsSnapshot fresh;
+  std::unique_ptr<StatsSnapshot> seen = std::make_unique<StatsSnapshot>();  // after the last turn
+  std::unique_ptr<StatsSnapshot> fresh = std::make_unique<StatsSnapshot>();
   std::optional<Instant> last_run;  // by the world's clock; nothing before the first turn
   Instant stalled_until;
   std::uint32_t backlog_turns = 0;  // turns in a row that left work behind

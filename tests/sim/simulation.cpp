@@ -372,14 +372,12 @@ void Simulation::check_conversations() const {
   for (const Record& record : book_.records()) {
     const Conversation& c = record.plan;
     if (plan_.gentle && !record.moved_unproven) {
-      require(record.completed,
-              fmt::format("conversation {:x} did not complete in a gentle world ({} of {} B, closed as {})", c.conv,
-                          record.echoed, c.bytes(), name_of(*record.closed)));
+      require(record.completed, "conversation {:x} did not complete in a gentle world ({} of {} B, closed as {})",
+              c.conv, record.echoed, c.bytes(), name_of(*record.closed));
     }
     if (record.completed && c.target == Target::sink_message && plan_.gentle) {
-      require(record.taken == c.bytes(),
-              fmt::format("conversation {:x}: closed as delivered, but the sink took {} of {} B", c.conv, record.taken,
-                          c.bytes()));
+      require(record.taken == c.bytes(), "conversation {:x}: closed as delivered, but the sink took {} of {} B", c.conv,
+              record.taken, c.bytes());
     }
   }
 }

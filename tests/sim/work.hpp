@@ -30,14 +30,13 @@ inline void check_work(const WorkLimits& limits, const WorkerStats& before, cons
   const std::uint64_t bursts = after.stalls > before.stalls ? drain_bursts : 1;
   const std::uint64_t received = after.rx_packets - before.rx_packets;
   require(limits.port_holds || received <= bursts * limits.burst,
-          fmt::format("a turn took {} frames of one queue, though a burst is {}", received, limits.burst));
+          "a turn took {} frames of one queue, though a burst is {}", received, limits.burst);
   const std::uint64_t handed = after.handed_in - before.handed_in;
-  require(handed <= std::uint64_t{limits.burst} * (limits.workers - 1),
-          fmt::format("a turn took {} records of other workers", handed));
+  require(handed <= std::uint64_t{limits.burst} * (limits.workers - 1), "a turn took {} records of other workers",
+          handed);
   const std::uint64_t fired = after.timers_fired - before.timers_fired;
-  require(fired <= timers_max, fmt::format("a turn fired {} timers", fired));
-  require(limits.port_holds || refusals <= refusals_max,
-          fmt::format("a port that was full was asked {} times in a turn", refusals));
+  require(fired <= timers_max, "a turn fired {} timers", fired);
+  require(limits.port_holds || refusals <= refusals_max, "a port that was full was asked {} times in a turn", refusals);
 }
 
 }  // namespace penstock::sim
