@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <vector>
@@ -47,8 +48,27 @@ void tell_replay(const Task& task, std::uint64_t seed) {
              shrunk.overrides.options(), shrunk.sentence);
 }
 
+// A long run tells now and then that it lives, by its first process, whose share is as long as any other's.
+class Progress {
+ public:
+  Progress(const Task& task, bool tells) : task_(task), tells_(tells) {}
+
+  void tell(std::uint64_t done) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!tells_ || now - told_ < std::chrono::seconds(30)) return;
+    told_ = now;
+    fmt::print(stderr, "sim: some {} of {} worlds\n", done, task_.seeds);
+  }
+
+ private:
+  const Task& task_;
+  bool tells_;
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
+};
+
 bool run_share(const Task& task, std::uint64_t first, std::uint64_t step, Coverage& total) {
   std::signal(SIGABRT, on_abort);
+  Progress progress(task, first == 0);
   for (std::uint64_t i = first; i < task.seeds; i += step) {
     const std::uint64_t seed = task.seed + i;
     seed_in_work_low = static_cast<std::sig_atomic_t>(seed);
@@ -61,6 +81,7 @@ bool run_share(const Task& task, std::uint64_t first, std::uint64_t step, Covera
       tell_replay(task, seed);
       return false;
     }
+    progress.tell(i + step);
   }
   return true;
 }

@@ -92,7 +92,11 @@ class Receiver {
   // A segment came: should later ones than the next in order be here, its sender says other things than what is missing.
   // Counts in how many eighths of the stall timeout he did, so that silence is not held against him.
   void watch_gap(Instant now, const Options& options);
-  // He did so for a whole stall timeout at the least.
+  // The segment `sn` came and there was no memory for it. When it would have filled the gap, its sender is not to blame.
+  void excuse_gap(Seq32 sn) {
+    if (sn == next_ && end_ != next_) gap_heard_ = 0;
+  }
+  // He said other things for a whole stall timeout at the least.
   bool gap_stays() const { return end_ != next_ && gap_heard_ % gap_eighth > gap_eighths_max; }
 
  private:

@@ -176,7 +176,7 @@ class Session {
   Refusal take_pushes(Segment& datagram, SegmentReader& reader, Instant now);
   Refusal store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now);
   Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
-  Refusal refuse_for_memory();
+  Refusal refuse_for_memory(Seq32 sn);
   void owe_ack(bool added, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);

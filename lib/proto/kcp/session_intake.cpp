@@ -146,7 +146,7 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment, Storage s
     if (header.command == Command::push) {
       const Seq32 before = receiver_.una();
       const bool storable = storage == Storage::all || may_store(header.sn, storage);
-      const Refusal push = storable ? take_pushes(datagram, reader, moment.now) : refuse_for_memory();
+      const Refusal push = storable ? take_pushes(datagram, reader, moment.now) : refuse_for_memory(header.sn);
       took_data |= push == Refusal::none || receiver_.una() != before;
       if (refused == Refusal::none) refused = push;
     } else if (header.command == Command::ack) {
@@ -187,7 +187,7 @@ inline Refusal Session::take_pushes(Segment& datagram, SegmentReader& reader, In
 
 // Keeps a whole message that is the next in order, and owes it an ACK.
 inline Refusal Session::store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now) {
-  if (!receiver_.store_next(std::move(payload), *env_)) return refuse_for_memory();
+  if (!receiver_.store_next(std::move(payload), *env_)) return refuse_for_memory(sn);
   ++env_->counters.segments_received;
   owe_ack(acks_.add_fresh(env_->memory, {sn, stamp}), now);
   return Refusal::none;
@@ -200,7 +200,8 @@ inline void Session::owe_ack(bool added, Instant now) {
   probe_.allow_ping();
 }
 
-Refusal Session::refuse_for_memory() {
+Refusal Session::refuse_for_memory(Seq32 sn) {
+  receiver_.excuse_gap(sn);
   ++env_->counters.no_memory;
   return Refusal::no_memory;
 }
@@ -220,7 +221,7 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
     const bool judged = reader.alone() || receiver_.fragment_fits(header.sn, header.fragment, env_->options);
     if (!judged) return Refusal::bad_fragment;
     if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
-      return refuse_for_memory();
+      return refuse_for_memory(header.sn);
     }
     ++counters.segments_received;
   } else {

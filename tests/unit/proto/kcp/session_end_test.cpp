@@ -139,6 +139,20 @@ TEST_CASE("a gap that is filled in time ends nothing") {
   CHECK(!bench.session.closed());
 }
 
+TEST_CASE("a gap stays through no fault of its sender while there is no memory for what fills it") {
+  Bench bench;
+  REQUIRE(bench.deliver(wire({push(1, "b")}), 0) == Refusal::none);
+  const auto repeat = [&](std::int64_t ms) {
+    return bench.session.on_datagram_in_need(bench.world.datagram(wire({push(0, "a"), push(1, "b")})),
+                                             Session::Storage::nothing, at_ms(ms));
+  };
+  for (std::int64_t ms = 5'000; ms < 300'000; ms += 5'000) REQUIRE(repeat(ms) == Refusal::none);
+  CHECK(bench.world.counters.no_memory == 59);
+  CHECK(!bench.session.closed());
+  REQUIRE(bench.deliver(wire({push(0, "a")}), 300'000) == Refusal::none);
+  CHECK(receive_all(bench.session) == "a|b|");
+}
+
 TEST_CASE("a session that is destroyed gives everything back") {
   World world(quick());
   {
