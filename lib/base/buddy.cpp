@@ -16,6 +16,22 @@ BuddyMemory::BuddyMemory(Arena& arena, std::size_t bytes)
   }
 }
 
+void* BuddyMemory::take_large(Kind kind, std::size_t bytes) {
+  std::size_t& in_use = large_in_use_[static_cast<std::size_t>(kind)];
+  const std::size_t whole = rounded(bytes);
+  if (in_use + whole > capacity_bytes() / 8 * 3) return nullptr;
+  void* block = take(bytes);
+  if (block != nullptr) in_use += whole;
+  return block;
+}
+
+void BuddyMemory::give_large(Kind kind, void* block, std::size_t bytes) {
+  std::size_t& in_use = large_in_use_[static_cast<std::size_t>(kind)];
+  PENSTOCK_ASSERT(in_use >= rounded(bytes));
+  in_use -= rounded(bytes);
+  give(block, bytes);
+}
+
 std::size_t BuddyMemory::rounded(std::size_t bytes) { return smallest_bytes << order_for(bytes); }
 
 void* BuddyMemory::take_cold(std::uint32_t wanted) {

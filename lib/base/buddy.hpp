@@ -36,10 +36,12 @@ class BuddyMemory {
   // `bytes` as it was asked for.
   void give(void* block, std::size_t bytes);
 
-  // Whether a request leaves a quarter of the memory to others: for who asks for more than the least that he can live with.
-  bool has_plenty_for(std::size_t bytes) const {
-    return in_use_ + rounded(bytes) <= capacity_bytes() - capacity_bytes() / 4;
-  }
+  // Of those who ask for more than the least that they can live with there are two kinds, and each may have three eighths of
+  // the memory. A quarter is left for the least, and neither kind can shut out the other, which it may be waiting for.
+  enum class Kind : std::uint8_t { sent, received };
+  // take() for one of them; nullptr as well when it would be more than the kind's share.
+  void* take_large(Kind kind, std::size_t bytes);
+  void give_large(Kind kind, void* block, std::size_t bytes);
   std::size_t in_use_bytes() const { return in_use_; }
   std::size_t capacity_bytes() const { return count_ * smallest_bytes; }
   // What a request for `bytes` really takes.
@@ -74,6 +76,7 @@ class BuddyMemory {
   std::array<FreeBlock*, orders> warm_{};  // singly chained, the last one given back first
   std::array<std::uint8_t, orders> warm_count_{};
   std::size_t in_use_ = 0;
+  std::array<std::size_t, 2> large_in_use_{};  // by Kind
 };
 
 inline std::uint32_t BuddyMemory::index_of(const void* block) const {

@@ -20,6 +20,8 @@
 namespace penstock::kcp {
 
 struct alignas(32) ReceiveSlot {
+  static constexpr BuddyMemory::Kind kind = BuddyMemory::Kind::received;
+
   ReceiveSlot() = default;
   ReceiveSlot(Segment&& bytes, std::uint8_t frg) : payload(std::move(bytes)), fragment(frg), present(true) {}
 

@@ -18,6 +18,7 @@
 namespace penstock::kcp {
 
 struct SendSlot {
+  static constexpr BuddyMemory::Kind kind = BuddyMemory::Kind::sent;
   static constexpr std::uint32_t stamps_kept = 4;
 
   SendSlot() = default;

@@ -1,8 +1,8 @@
 // SlotRing: slots indexed by sn, in one power-of-two block of BuddyMemory that exists only while it is needed.
 //
 // Finding a slot is a mask, whatever the window. The ring begins empty, is taken on first use with as many slots as the
-// smallest buddy block holds, doubles when a window needs more and three quarters of the memory suffice for it, and is given
-// back when its user has drained it. A slot outside the user's window is not constructed before place(), which keeps a ring
+// smallest buddy block holds, doubles when a window needs more and there is memory left for long rings of its kind, and is
+// given back when its user has drained it. A slot outside the user's window is not constructed before place(), which keeps a ring
 // that comes and goes cheap. What a slot holds must not know where it lies: a ring that grows moves its bytes. One core, part
 // of a session.
 #pragma once
@@ -74,7 +74,7 @@ class SlotRing {
 
   std::uint32_t place_of(Seq32 sn) const { return sn.raw() & mask_; }
   [[gnu::noinline]] static void give_large(BuddyMemory& memory, T* slots, std::uint32_t capacity) {
-    memory.give(slots, std::size_t{capacity} * sizeof(T));
+    memory.give_large(T::kind, slots, std::size_t{capacity} * sizeof(T));
   }
   // The size is a constant here, which makes it a few instructions: a session that sends one message at a time comes here
   // for each.
@@ -88,9 +88,9 @@ class SlotRing {
   // Not cold: a window that opens after each round trip comes here ten times, and a loop made to be small is slow.
   [[gnu::noinline]] bool grow(BuddyMemory& memory, std::uint32_t capacity, Seq32 first, Seq32 end) {
     PENSTOCK_ASSERT(capacity <= capacity_max);
-    // The last quarter is for smallest rings, so that peers who fill theirs with gaps, or never read, shut out nobody.
-    if (!memory.has_plenty_for(std::size_t{capacity} * sizeof(T))) return false;
-    T* larger = static_cast<T*>(memory.take(std::size_t{capacity} * sizeof(T)));
+    // The last quarter is for smallest rings, so that peers who fill theirs with gaps, or never read, shut out nobody. What was
+    // received waits for a service to send its answer, so that one must not wait for the other's memory.
+    T* larger = static_cast<T*>(memory.take_large(T::kind, std::size_t{capacity} * sizeof(T)));
     if (larger == nullptr) return false;
     const T* slots = word_.slots;
     const std::uint32_t mask = mask_;

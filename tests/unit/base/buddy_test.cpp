@@ -174,14 +174,36 @@ TEST_CASE("a region that is no power of two is used to its last cell", "[buddy]"
   CHECK(region.buddy.take(1) == nullptr);
 }
 
-TEST_CASE("there is plenty as long as a quarter would be left, by what a request really takes", "[buddy]") {
+TEST_CASE("each kind of large request has three eighths of the memory, by what it really takes", "[buddy]") {
+  using Kind = BuddyMemory::Kind;
+  Region region(32 * cell_bytes);
+  BuddyMemory& buddy = region.buddy;
+  CHECK(buddy.take_large(Kind::sent, 16 * cell_bytes) == nullptr);
+  CHECK(buddy.take_large(Kind::sent, 9 * cell_bytes) == nullptr);  // which would take 16
+  void* first = buddy.take_large(Kind::sent, 8 * cell_bytes);
+  REQUIRE(first != nullptr);
+  void* second = buddy.take_large(Kind::sent, 3 * cell_bytes);  // which takes four
+  REQUIRE(second != nullptr);
+  CHECK(buddy.take_large(Kind::sent, 1) == nullptr);
+  // The other kind has as much, whatever the first one took.
+  void* other = buddy.take_large(Kind::received, 8 * cell_bytes);
+  REQUIRE(other != nullptr);
+  CHECK(buddy.take_large(Kind::received, 4 * cell_bytes) != nullptr);
+  CHECK(buddy.take_large(Kind::received, 1) == nullptr);
+  // What is left is for small ones, and what comes back may be taken again.
+  CHECK(buddy.take(8 * cell_bytes) != nullptr);
+  buddy.give_large(Kind::received, other, 8 * cell_bytes);
+  CHECK(buddy.take_large(Kind::sent, cell_bytes) == nullptr);
+  CHECK(buddy.take_large(Kind::received, 8 * cell_bytes) != nullptr);
+  buddy.give_large(Kind::sent, second, 3 * cell_bytes);
+  CHECK(buddy.take_large(Kind::sent, 4 * cell_bytes) != nullptr);
+}
+
+TEST_CASE("what is short of memory takes nothing of its share", "[buddy]") {
   Region region(16 * cell_bytes);
-  CHECK(region.buddy.has_plenty_for(8 * cell_bytes));
-  CHECK_FALSE(region.buddy.has_plenty_for(8 * cell_bytes + 1));
-  REQUIRE(region.buddy.take(8 * cell_bytes) != nullptr);
-  CHECK(region.buddy.has_plenty_for(3 * cell_bytes));  // which takes four
-  REQUIRE(region.buddy.take(4 * cell_bytes) != nullptr);
-  CHECK_FALSE(region.buddy.has_plenty_for(1));
+  REQUIRE(region.buddy.take(16 * cell_bytes) != nullptr);
+  for (int i = 0; i < 10; ++i) CHECK(region.buddy.take_large(BuddyMemory::Kind::sent, 2 * cell_bytes) == nullptr);
+  CHECK(region.buddy.in_use_bytes() == 16 * cell_bytes);
 }
 
 TEST_CASE("blocks stand on a cache line", "[buddy]") {

@@ -14,8 +14,13 @@ using namespace penstock::kcp;
 namespace {
 
 struct Slot {
+  static constexpr BuddyMemory::Kind kind = BuddyMemory::Kind::received;
   std::uint64_t value = 0;
   std::uint64_t other = 0;
+};
+
+struct SentSlot : Slot {
+  static constexpr BuddyMemory::Kind kind = BuddyMemory::Kind::sent;
 };
 
 struct Bench {
@@ -57,7 +62,7 @@ TEST_CASE("the first ring is one smallest block") {
 }
 
 TEST_CASE("a ring that cannot grow is as it was") {
-  Bench bench(4096);
+  Bench bench(8192);
   SlotRing<Slot> ring;
   REQUIRE(ring.reserve(bench.memory, 100, Seq32(0), Seq32(0)));
   for (std::uint32_t i = 0; i < 100; ++i) ring[Seq32(i)].value = i;
@@ -69,14 +74,19 @@ TEST_CASE("a ring that cannot grow is as it was") {
 
 TEST_CASE("the last quarter of the memory is for smallest rings") {
   Bench bench(1 << 16);
-  // Two peers fill three quarters with gaps; neither they nor a third one get a longer ring …
+  // Two peers fill all that rings of their kind may have with gaps; neither they nor a third one get a longer ring …
   SlotRing<Slot> greedy, other, longer;
-  REQUIRE(greedy.reserve(bench.memory, 2048, Seq32(0), Seq32(0)));
-  REQUIRE(other.reserve(bench.memory, 1024, Seq32(0), Seq32(0)));
-  CHECK(bench.memory.in_use_bytes() == 3 << 14);
-  CHECK_FALSE(other.reserve(bench.memory, 1025, Seq32(0), Seq32(0)));
+  REQUIRE(greedy.reserve(bench.memory, 1024, Seq32(0), Seq32(0)));
+  REQUIRE(other.reserve(bench.memory, 512, Seq32(0), Seq32(0)));
+  CHECK(bench.memory.in_use_bytes() == 3 << 13);
+  CHECK_FALSE(other.reserve(bench.memory, 513, Seq32(0), Seq32(0)));
   CHECK_FALSE(longer.reserve(bench.memory, longer.smallest + 1, Seq32(0), Seq32(0)));
-  CHECK(other.capacity() == 1024);
+  CHECK(other.capacity() == 512);
+  // … a service that has to answer what they sent does …
+  SlotRing<SentSlot> answers, more_answers;
+  REQUIRE(answers.reserve(bench.memory, 1024, Seq32(0), Seq32(0)));
+  REQUIRE(more_answers.reserve(bench.memory, 512, Seq32(0), Seq32(0)));
+  CHECK_FALSE(more_answers.reserve(bench.memory, 513, Seq32(0), Seq32(0)));
   // … and who asks for one segment is served, 64 times.
   std::vector<SlotRing<Slot>> honest(64);
   for (auto& ring : honest) CHECK(ring.reserve(bench.memory, 1, Seq32(0), Seq32(0)));
@@ -84,6 +94,9 @@ TEST_CASE("the last quarter of the memory is for smallest rings") {
   for (auto& ring : honest) ring.release(bench.memory);
   greedy.release(bench.memory);
   other.release(bench.memory);
+  answers.release(bench.memory);
+  more_answers.release(bench.memory);
+  CHECK(bench.memory.in_use_bytes() == 0);
 }
 
 TEST_CASE("a ring constructs a slot when it is placed, and takes placed ones along") {
