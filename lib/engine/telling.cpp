@@ -79,8 +79,7 @@ void tell_session(World& world, Session& session, SessionId id, Teller& teller) 
   while (const auto event = machine.poll_event()) {
     switch (event->kind) {
       case SessionEvent::Kind::proven:
-        if (session.state == SessionState::unproven) listener.on_proven();
-        session.state = SessionState::proven;
+        if (session.state == SessionState::unproven) world.prove_session(id);
         world.wheel.arm(id.index(), TimerKind::idle, world.idle_deadline(id.index(), session));
         break;
       case SessionEvent::Kind::writable: teller.tell(connection, ConnectionEvent::Kind::writable); break;

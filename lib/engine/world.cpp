@@ -166,14 +166,19 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
     why = net::DropReason::flow_table_full;
     return std::nullopt;
   }
-  if (opening == kcp::Opening::by_us) {
-    session.state = SessionState::proven;
-    listener.on_proven();
-  }
-  if (listener.config().roaming) index_conv(id);
+  if (opening == kcp::Opening::by_us) prove_session(id);
   wheel.arm(id.index(), TimerKind::idle, idle_deadline(id.index(), session));
   ++stats.sessions_opened;
   return id;
+}
+
+// Only now can the conv be somebody else's as well: a first segment in anybody's name keeps nobody from moving.
+void World::prove_session(SessionId id) {
+  Session& session = sessions[id.index()];
+  Listener& listener = listeners[session.listener];
+  session.state = SessionState::proven;
+  listener.on_proven();
+  if (listener.config().roaming) index_conv(id);
 }
 
 // Each peer sees the origin of his own sessions' stamps. By the key he learns nothing from them of anybody else's, as he would

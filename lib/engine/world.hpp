@@ -99,6 +99,8 @@ struct alignas(cache_line_bytes) World {
   void retire_session(SessionId id, Instant at);
   // Takes a session back that was opened this moment and refused its first datagram.
   void abandon_session(SessionId id);
+  // Its peer has shown that it receives at its address, or we chose the address ourselves.
+  void prove_session(SessionId id);
   // Asks every session's machine to close; those that have nothing to send are over at once.
   void close_all(CloseReason reason, Instant at);
   // Forgets who has begun and not proven himself yet.

@@ -393,6 +393,19 @@ TEST_CASE("of two sessions with one conv neither moves", "[roaming]") {
   CHECK(r.rig.world().convs.count() == 0);
 }
 
+TEST_CASE("who proved nothing keeps nobody from moving", "[roaming]") {
+  NodeConfig node = indexed_node();
+  node.listeners[0].admission.challenge = false;
+  Roaming r(node);
+  Peer second(r.rig, client_ip(3), 1, 5000);
+  second.send({5});
+  r.rig.turn();
+  REQUIRE(r.rig.world().sessions.count() == 2);
+  CHECK(r.rig.stats().convs_shared == 0);
+  CHECK(is_question(r.bring_from(abroad, r.next())));
+  CHECK(r.rig.stats().path_challenges_sent == 1);
+}
+
 TEST_CASE("a first segment from elsewhere begins a session of its own", "[roaming]") {
   Roaming r(indexed_node());
   Peer second(r.rig, abroad.address, 1, abroad.port);
