@@ -111,7 +111,8 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   options.rto_max_ms = gentle ? 2000 : draw(rng, 1000, 60'000);
   // A client that only receives tells its new address by its sign of life: half an idle timeout, which has to come first.
   options.dead_link = gentle ? std::uint8_t{250} : static_cast<std::uint8_t>(rng.between(3, 30));
-  if (gentle) options.stall_timeout_ms = 120'000;
+  // … and so does a server whose word on an open window was lost, and which asks at an address that its client has left.
+  if (gentle) options.stall_timeout_ms = 300'000;
   // A window that is a hundred times the queue before it comes through some segments a timeout.
   if (gentle) options.linger_ms = 3'600'000;
   Rng later = rng.child(1);
@@ -153,7 +154,7 @@ HostPlan draw_host(Rng rng, const Plan& plan, const LinkSwarm& swarm, bool is_se
   host.node.burst = draw(rng, 1, 64);
   host.node.copy_break = one_in(rng, 2) ? draw(rng, 0, 600) : 0xffffffff;
   host.node.memory = {.small_blocks = {{2048, 512, 512}}, .window_bytes = 2 << 20, .chunks = 2048};
-  if (tiny) host.node.memory = {.small_blocks = {{64, 48, 48}}, .window_bytes = 24 << 10, .chunks = 96};
+  if (tiny) host.node.memory = {.small_blocks = {{64, 48, 48}}, .window_bytes = 32 << 10, .chunks = 96};
   host.kcp = draw_options(rng, plan.gentle);
   host.limits = draw_limits(rng, plan.gentle, tight && is_server, host.node.sessions_max);
   const Duration delay = Duration::us(rng.between(10, 30'000));
