@@ -98,9 +98,10 @@ void Client::on_events(Connections& connections, std::span<const ConnectionEvent
       continue;
     }
     if (at == live_.end()) {
-      // A stranger's, or what a server repeats of a conversation that ended here and whose quarantine is over.
+      // A stranger's, or what a server repeats of a conversation that ended here and whose quarantine is over, or that began
+      // anew from another port after a crash.
       const Record* known = book_.find(connection.conv());
-      const bool ended = known != nullptr && known->closed;
+      const bool ended = known != nullptr && (known->closed || known->crashed);
       if (!ended && !is_stranger(connection.conv())) book_.fail("a client was told of a session that nobody began");
       while (connection.receive()) {}
       continue;
