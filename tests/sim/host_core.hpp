@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "sim/echo_watch.hpp"
 #include "sim/host.hpp"
 
 namespace penstock::sim {
@@ -22,9 +23,10 @@ struct Host::Core {
         arena(memory.bytes()),
         pool(blocks),
         echo(arena, node.sessions_max, streams_of(node)),
+        echo_watch(echo, book),
         sink(book, host),
         client(book, host, plan.workers, plan.kcp.mss(), clock, rng) {
-    if (plan.is_server) services = {&echo, &sink, &discard};
+    if (plan.is_server) services = {&echo_watch, &sink, &discard};
     else services = {&client};
   }
 
@@ -32,6 +34,7 @@ struct Host::Core {
   Arena arena;
   HeapPool& pool;
   Echo echo;
+  EchoWatch echo_watch;
   Sink sink;
   Discard discard;
   Client client;

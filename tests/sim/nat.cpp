@@ -6,7 +6,6 @@ namespace penstock::sim {
 
 namespace {
 
-constexpr std::uint32_t ports_apart = 100;
 constexpr std::uint32_t times_max = 500;
 
 bool follows_clients(std::uint16_t port) {
