@@ -210,6 +210,7 @@ void Player::connect(Words words) {
   line.insert(line.end(), words.begin(), words.end());
   const FrameSpec spec(line, variables_);
   const Bytes frame = spec.make();
+  check_frame(frame);
   const auto view = sim::peek(frame);
   const auto opening = view ? sim::peek_kcp(view->payload) : std::nullopt;
   if (!opening) throw ScriptError("'connect' takes conv=, from= and to= only");

@@ -39,6 +39,7 @@ constexpr Row rows[] = {
     {"< kcp push 4000000000*\"\"", "a.pkt:1: more data than a script may hold"},
     {"< kcp push run=0", "a.pkt:1: a run has 1 to 1000 segments"},
     {"< kcp push 3000*\"x\"", "a.pkt:1: a frame has 2048 B at most"},
+    {"connect 3000*\"x\"", "a.pkt:1: a frame has 2048 B at most"},
     {"< kcp push pad=4000000000", "a.pkt:1: a frame is padded to 9000 B at most"},
     {"< arp sum=ip", "a.pkt:1: sum= is ip or udp, of a frame that has it"},
     {"< ip6 sum=ip", "a.pkt:1: sum= is ip or udp, of a frame that has it"},
