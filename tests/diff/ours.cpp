@@ -9,11 +9,10 @@ namespace {
 constexpr std::size_t buddy_bytes = 8u << 20;
 constexpr SmallBlocks::Counts small_blocks = {{4096, 4096, 4096}};
 constexpr std::uint32_t chunk_count = 1024;
-constexpr std::uint32_t datagrams = 8192;
 
 }  // namespace
 
-Memory::Memory()
+Memory::Memory(std::uint32_t datagrams)
     : heap(BuddyMemory::cost(buddy_bytes) + SmallBlocks::cost(small_blocks) + SegmentChunkPool::cost(chunk_count)),
       arena(heap.bytes()),
       buddy(arena, buddy_bytes),

@@ -16,7 +16,8 @@ struct Memory {
   static constexpr std::uint32_t block_bytes = 2176;  // holds any datagram and the headroom
   static constexpr std::uint32_t headroom = 128;
 
-  Memory();
+  // Blocks for so many datagrams and messages at once.
+  explicit Memory(std::uint32_t datagrams = 8192);
   bool whole() const;
   // A block of its own with these bytes.
   Segment segment(std::span<const std::uint8_t> bytes);
