@@ -46,7 +46,6 @@ int refuse(const std::string& sentence) {
   return exit_bad_arguments;
 }
 
-constexpr std::array kinds = {SenderKind::ours, SenderKind::ikcp, SenderKind::oracle, SenderKind::ticked_oracle};
 constexpr std::array works = {Work::bulk, Work::game};
 
 template <class Values>
@@ -63,10 +62,11 @@ auto named(const Values& values, const std::string& name) {
 }
 
 void declare(CLI::App& app, Request& request) {
-  app.add_option("--sender", request.sender,
-                 "ours, ikcp, the oracle, which knows of each loss after a round trip, or ticked-oracle, after the "
-                 "receiver's next flush")
-      ->check(CLI::IsMember(names_of(kinds)));
+  app.add_option(
+         "--sender", request.sender,
+         "ours, ikcp, the oracle, which knows of each loss after a round trip, ticked-oracle, after the receiver's "
+         "next flush, or spare-oracle, which sends two copies of what was lost twice")
+      ->check(CLI::IsMember(names_of(sender_kinds)));
   app.add_option("--work", request.work, "bulk: --mb in whole segments; game: 64 B each 20 ms")
       ->check(CLI::IsMember(names_of(works)));
   app.add_option("--rate", request.rate_mbit, "Mbit/s of the bottleneck, bytes of UDP payload counted; 0: none")
@@ -95,7 +95,7 @@ std::uint32_t ppm_of(double fraction) { return static_cast<std::uint32_t>(std::l
 
 Trial trial_of(const Request& request) {
   Trial trial;
-  trial.sender = named(kinds, request.sender);
+  trial.sender = named(sender_kinds, request.sender);
   trial.work = named(works, request.work);
   trial.options = turbo(request.window);
   trial.bulk_bytes = bits(request.bulk_mb);

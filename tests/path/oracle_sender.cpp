@@ -2,8 +2,8 @@
 
 namespace penstock::path {
 
-OracleSender::OracleSender(const kcp::Options& options, std::int64_t segment_ns)
-    : window_(options.snd_wnd), oracle_(options.snd_wnd, segment_ns) {}
+OracleSender::OracleSender(const kcp::Options& options, std::int64_t segment_ns, std::uint32_t spare_from)
+    : window_(options.snd_wnd), oracle_(options.snd_wnd, segment_ns, spare_from) {}
 
 bool OracleSender::send(std::span<const std::uint8_t> message, Instant) {
   // As many wait unsent as may be in flight, so that none is missing when the window moves.

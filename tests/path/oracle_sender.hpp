@@ -13,8 +13,8 @@ namespace penstock::path {
 
 class OracleSender final : public diff::Machine {
  public:
-  // `segment_ns` is what one takes of the link.
-  OracleSender(const kcp::Options& options, std::int64_t segment_ns);
+  // As the oracle's.
+  OracleSender(const kcp::Options& options, std::int64_t segment_ns, std::uint32_t spare_from = 0);
 
   bool send(std::span<const std::uint8_t> message, Instant now) override;
   void input(std::span<const std::uint8_t>, Instant) override {}

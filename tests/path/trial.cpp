@@ -87,10 +87,12 @@ class Run final : public FateWatch {
         return;
       case SenderKind::ikcp: sender_ = std::make_unique<TickedIkcp>(trial_.options, Duration()); return;
       case SenderKind::oracle:
-      case SenderKind::ticked_oracle: {
+      case SenderKind::ticked_oracle:
+      case SenderKind::spare_oracle: {
         const std::int64_t bits = 8 * std::int64_t{trial_.message_bytes() + kcp::header_bytes};
         const std::int64_t segment_ns = rate == 0 ? 0 : bits * ns_per_second / static_cast<std::int64_t>(rate);
-        auto oracle = std::make_unique<OracleSender>(trial_.options, segment_ns);
+        const std::uint32_t spare_from = trial_.sender == SenderKind::spare_oracle ? 2 : 0;
+        auto oracle = std::make_unique<OracleSender>(trial_.options, segment_ns, spare_from);
         oracle_ = oracle.get();
         sender_ = std::move(oracle);
       }
@@ -173,7 +175,8 @@ std::string_view name_of(SenderKind kind) {
     case SenderKind::ours: return "ours";
     case SenderKind::ikcp: return "ikcp";
     case SenderKind::oracle: return "oracle";
-    default: return "ticked-oracle";
+    case SenderKind::ticked_oracle: return "ticked-oracle";
+    default: return "spare-oracle";
   }
 }
 

@@ -4,8 +4,8 @@
 // each millisecond with interval 10 and nodelay, and its application takes what is in order at once. It judges each byte.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "diff/ours.hpp"
@@ -16,8 +16,11 @@
 namespace penstock::path {
 
 // The ticked oracle learns what became of a copy when the receiver's next flush could have told it: no sender that waits to
-// be told knows it earlier. The oracle's receiver tells it at once.
-enum class SenderKind : std::uint8_t { ours, ikcp, oracle, ticked_oracle };
+// be told knows it earlier. The oracle's receiver tells it at once. The spare oracle is a ticked one that sends in two copies
+// what was lost twice or more.
+enum class SenderKind : std::uint8_t { ours, ikcp, oracle, ticked_oracle, spare_oracle };
+inline constexpr std::array sender_kinds = {SenderKind::ours, SenderKind::ikcp, SenderKind::oracle,
+                                            SenderKind::ticked_oracle, SenderKind::spare_oracle};
 enum class Work : std::uint8_t { bulk, game };
 std::string_view name_of(SenderKind kind);
 std::string_view name_of(Work work);

@@ -12,23 +12,37 @@ constexpr std::int64_t ns_per_us = 1'000;
 
 }  // namespace
 
-Oracle::Oracle(std::uint32_t window, std::int64_t segment_ns) : window_(window), segment_ns_(segment_ns) {
+Oracle::Oracle(std::uint32_t window, std::int64_t segment_ns, std::uint32_t spare_from)
+    : window_(window), segment_ns_(segment_ns), spare_from_(spare_from) {
   PENSTOCK_ASSERT(window > 0 && segment_ns >= 0);
 }
 
 void Oracle::on_fate(std::uint32_t segment, bool lost, Instant known) {
-  PENSTOCK_ASSERT(segment >= una_ && segment < next_);
+  PENSTOCK_ASSERT(segment < next_);
   PENSTOCK_ASSERT(fates_.empty() || fates_.back().known <= known);
   fates_.push_back({segment, lost, known});
 }
 
 void Oracle::learn(Instant now) {
-  for (; !fates_.empty() && fates_.front().known <= now; fates_.pop_front()) {
-    const Fate& fate = fates_.front();
-    if (fate.lost) lost_.push_back(fate.segment);
-    else arrived_[fate.segment - una_] = true;
-    for (; !arrived_.empty() && arrived_.front(); arrived_.pop_front()) ++una_;
-  }
+  for (; !fates_.empty() && fates_.front().known <= now; fates_.pop_front()) learn(fates_.front());
+  for (; !sent_.empty() && sent_.front().arrived; sent_.pop_front()) ++una_;
+  drop_needless();
+}
+
+void Oracle::learn(const Fate& fate) {
+  // A spare copy of what has arrived tells nothing.
+  if (fate.segment < una_ || sent_[fate.segment - una_].arrived) return;
+  Sent& sent = sent_[fate.segment - una_];
+  --sent.copies;
+  sent.arrived = !fate.lost;
+  if (sent.arrived || sent.copies > 0) return;
+  ++sent.losses;
+  sent.copies = spare_from_ != 0 && sent.losses >= spare_from_ ? 2 : 1;
+  lost_.insert(lost_.end(), sent.copies, fate.segment);
+}
+
+void Oracle::drop_needless() {
+  while (!lost_.empty() && (lost_.front() < una_ || sent_[lost_.front() - una_].arrived)) lost_.pop_front();
 }
 
 std::optional<std::uint32_t> Oracle::poll_transmit(Instant now) {
@@ -38,11 +52,12 @@ std::optional<std::uint32_t> Oracle::poll_transmit(Instant now) {
   if (!has_something() || free_ns_ >= now_ns + ns_per_us) return std::nullopt;
   free_ns_ = std::max(free_ns_, now_ns) + segment_ns_;
   if (lost_.empty()) {
-    arrived_.push_back(false);
+    sent_.emplace_back();
     return next_++;
   }
   const std::uint32_t segment = lost_.front();
   lost_.pop_front();
+  drop_needless();
   return segment;
 }
 

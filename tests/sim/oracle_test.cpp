@@ -85,6 +85,38 @@ TEST_CASE("an oracle that was idle does not make up for it") {
   CHECK(all_of(oracle, at(5'000)).size() == 1);
 }
 
+TEST_CASE("with spare copies what was lost so often goes out twice, and only the loss of both is another loss") {
+  Oracle oracle(8, 0, 2);
+  hand_in(oracle, 2);
+  all_of(oracle, at(0));
+  oracle.on_fate(0, true, at(20));
+  oracle.on_fate(1, false, at(20));
+  CHECK(all_of(oracle, at(20)) == std::vector<std::uint32_t>{0});
+  oracle.on_fate(0, true, at(40));
+  CHECK(all_of(oracle, at(40)) == std::vector<std::uint32_t>{0, 0});
+  oracle.on_fate(0, true, at(60));
+  oracle.on_fate(0, true, at(61));
+  CHECK(all_of(oracle, at(60)).empty());
+  CHECK(all_of(oracle, at(61)) == std::vector<std::uint32_t>{0, 0});
+  oracle.on_fate(0, false, at(80));
+  oracle.on_fate(0, true, at(80));
+  CHECK(all_of(oracle, at(80)).empty());
+  CHECK(oracle.drained());
+}
+
+TEST_CASE("a spare copy that still waits for the link is not sent once it is needless") {
+  Oracle oracle(8, 100'000, 1);
+  hand_in(oracle, 1);
+  CHECK(oracle.poll_transmit(at(0)) == 0);
+  oracle.on_fate(0, true, at(200));
+  CHECK(oracle.poll_transmit(at(200)) == 0);
+  CHECK(oracle.next_deadline() == at(300));
+  oracle.on_fate(0, false, at(250));
+  CHECK(!oracle.poll_transmit(at(300)));
+  CHECK(oracle.next_deadline().is_never());
+  CHECK(oracle.drained());
+}
+
 TEST_CASE("over a lossy path an oracle never exceeds its window, and sends again exactly what was lost") {
   constexpr std::uint32_t window = 64;
   constexpr std::uint32_t count = 5000;

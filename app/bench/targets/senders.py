@@ -13,7 +13,7 @@ SEEDS = 5
 # 1,024 datagrams of 1,400 bytes in 20 ms, which carry 563.6 Mbit/s of payload.
 LINK_MBIT = 573.44
 NARROW, WIDE = 1024, 4096
-SENDERS = ("ours", "ikcp", "oracle", "ticked-oracle")
+SENDERS = ("ours", "ikcp", "oracle", "ticked-oracle", "spare-oracle")
 SHARE_MIN = {0.01: 0.92, 0.05: 0.85}
 ORACLE_SHARE_MIN = 0.97
 RESENT_MAX = 1.1
