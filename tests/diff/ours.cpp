@@ -74,8 +74,12 @@ void Ours::input(std::span<const std::uint8_t> datagram, Instant now) {
 }
 
 std::vector<Bytes> Ours::turn(Instant now) {
-  std::vector<Bytes> datagrams;
   if (now >= session.next_deadline()) session.on_timeout(now);
+  return transmit(now);
+}
+
+std::vector<Bytes> Ours::transmit(Instant now) {
+  std::vector<Bytes> datagrams;
   for (;;) {
     const std::int64_t room = session.proven() ? env_.options.mtu : std::min<std::int64_t>(credit_, env_.options.mtu);
     if (room <= 0) break;

@@ -41,6 +41,8 @@ class Ours final : public Machine {
   bool send(std::span<const std::uint8_t> message, Instant now) override;
   void input(std::span<const std::uint8_t> datagram, Instant now) override;
   std::vector<Bytes> turn(Instant now) override;
+  // The rest of turn(), once the deadline has been seen to.
+  std::vector<Bytes> transmit(Instant now);
   std::optional<Bytes> receive() override;
   Instant next_deadline(Instant) override { return session.next_deadline(); }
   bool drained() override { return session.idle(); }

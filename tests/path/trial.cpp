@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "path/oracle_sender.hpp"
+#include "path/our_sender.hpp"
 #include "path/ticked_ikcp.hpp"
 
 namespace penstock::path {
@@ -81,9 +82,7 @@ class Run final : public FateWatch {
     const std::uint64_t rate = trial_.there.rate_bits_per_second;
     switch (trial_.sender) {
       case SenderKind::ours:
-        sender_ = std::make_unique<diff::Ours>(
-            memory, trial_.options, Rng(trial_.seed).child(3).next(), Instant(),
-            kcp::Start{.opening = kcp::Opening::by_us, .send_first = {}, .receive_first = {}, .stamp_origin = {}});
+        sender_ = std::make_unique<OurSender>(memory, trial_.options, Rng(trial_.seed).child(3).next());
         return;
       case SenderKind::ikcp: sender_ = std::make_unique<TickedIkcp>(trial_.options, Duration()); return;
       case SenderKind::oracle:
@@ -104,6 +103,7 @@ class Run final : public FateWatch {
     while (const auto datagram = there_.poll(now)) receive(datagram->bytes(), now);
     for (const diff::Bytes& datagram : receiver_.turn(now)) back_.offer(datagram, now);
     while (const auto datagram = back_.poll(now)) sender_->input(datagram->bytes(), now);
+    sender_->wake(now);
     // What leaves may make room for more to be handed in.
     for (bool more = true; more;) {
       more = hand_in(now);
