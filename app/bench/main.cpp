@@ -48,19 +48,35 @@ int list() {
     fmt::print("\n");
   }
   for (const Part& part : all_parts()) fmt::print("{:<18} {}\n", part.name, part.what);
+  fmt::print("{:<18} a sender toward the original KCP over a path in virtual time; T10 by 'targets --only T10'\n",
+             "path");
   return 0;
 }
 
-// Whole processes are measured by a script, which this process becomes. PENSTOCK_SOURCE comes from meson.build.
-int become_script(const std::string& script, char** words) {
+std::string build_directory() {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string build = self.parent_path().parent_path().parent_path().string();
-  const std::string path = PENSTOCK_SOURCE "/app/bench/targets/" + script;
-  std::vector<const char*> command = {"python3", path.c_str(), "--build", build.c_str()};
+  return self.parent_path().parent_path().parent_path().string();
+}
+
+int become(std::vector<const char*> command, char** words) {
   for (; *words != nullptr; ++words) command.push_back(*words);
   command.push_back(nullptr);
   execvp(command[0], const_cast<char**>(command.data()));
   return refuse(fmt::format("{}: {}", command[0], std::strerror(errno)));
+}
+
+// Whole processes are measured by a script, which this process becomes. PENSTOCK_SOURCE comes from meson.build.
+int become_script(const std::string& script, char** words) {
+  const std::string build = build_directory();
+  const std::string path = PENSTOCK_SOURCE "/app/bench/targets/" + script;
+  return become({"python3", path.c_str(), "--build", build.c_str()}, words);
+}
+
+// Senders on a virtual path stand beside the tests: the rig is made of the simulator's oracle and the differential tests'
+// ikcp, which no part of the app may know, and needs no DPDK.
+int become_path(char** words) {
+  const std::string program = build_directory() + "/tests/path/penstock-path";
+  return become({program.c_str()}, words);
 }
 
 void print(const Machine& machine, bool json) { fmt::print("{}\n", json ? json_of(machine) : text_of(machine)); }
@@ -152,13 +168,14 @@ int main(int argc, char** argv) {
   if (first == "targets") return become_script("run.py", argv + 2);
   if (first == "scaling") return become_script("scaling.py", argv + 2);
   if (first == "overload") return become_script("overload.py", argv + 2);
+  if (first == "path") return become_path(argv + 2);
   CLI::App app("Measures Penstock's parts, by the clock and in instructions under valgrind.");
   Request request;
   bool no_clock = false;
   bool no_count = false;
   app.add_option("NAME", request.names,
-                 "'list', 'machine', parts, or T3, T4, T6; or first of all 'targets', 'scaling' or 'overload', which "
-                 "have options of their own");
+                 "'list', 'machine', parts, or T3, T4, T6; or first of all 'targets', 'scaling', 'overload' or 'path', "
+                 "which have options of their own");
   app.add_flag("--json", request.json, "a line of JSON for each figure");
   app.add_flag("--functions", request.functions, "where the instructions go, function by function");
   app.add_flag("--rivals", request.rivals, "measure what does the same elsewhere (ikcp, rte_hash, rte_timer) as well");

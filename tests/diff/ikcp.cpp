@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <filesystem>
 #include <utility>
 
 namespace penstock::diff {
@@ -43,6 +44,11 @@ void find(void* library, const char* name, Function& function) {
 std::uint32_t ms_of(Instant now) { return static_cast<std::uint32_t>(now.count_ms()); }
 
 }  // namespace
+
+std::string ikcp_library() {
+  const auto self = std::filesystem::read_symlink("/proc/self/exe");
+  return (self.parent_path().parent_path().parent_path() / "diff" / "libikcp.so").string();
+}
 
 void load_ikcp(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

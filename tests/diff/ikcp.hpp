@@ -13,6 +13,8 @@
 
 namespace penstock::diff {
 
+// Where build_ikcp.sh leaves it, as seen from an executable in a folder of the build directory's tests.
+std::string ikcp_library();
 // Loads the shared object; throws Broken when it is not there. Before anything else here.
 void load_ikcp(const std::string& path);
 

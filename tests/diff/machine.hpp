@@ -17,6 +17,8 @@ namespace penstock::diff {
 class Machine {
  public:
   virtual ~Machine() = default;
+  // What time alone has brought about, before messages are handed in at that moment; for machines that tell the two apart.
+  virtual void wake(Instant) {}
   // False when it takes nothing now.
   virtual bool send(std::span<const std::uint8_t> message, Instant now) = 0;
   virtual void input(std::span<const std::uint8_t> datagram, Instant now) = 0;

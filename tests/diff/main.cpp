@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 
 #include "diff/ikcp.hpp"
@@ -32,12 +31,6 @@ std::vector<Case> all_cases() {
     for (const Shown& shown : all) cases.push_back({"shown-" + std::string(shown.name), shown.show});
   }
   return cases;
-}
-
-// Beside the build directory's tests/diff, where the executable lies.
-std::string default_library() {
-  const auto self = std::filesystem::read_symlink("/proc/self/exe");
-  return (self.parent_path().parent_path().parent_path() / "diff" / "libikcp.so").string();
 }
 
 int run(const Order& order, const std::string& only) {
@@ -75,7 +68,7 @@ int run(const Order& order, const std::string& only) {
 int main(int argc, char** argv) {
   Order order;
   std::string only;
-  std::string library = default_library();
+  std::string library = ikcp_library();
   bool is_long = false;
   CLI::App app("Our KCP machine beside the original ikcp: equal, but for what docs/divergences.md names");
   app.add_option("--seed", order.seed, "the (first) run of each level");

@@ -9,11 +9,10 @@ namespace {
 constexpr std::size_t buddy_bytes = 8u << 20;
 constexpr SmallBlocks::Counts small_blocks = {{4096, 4096, 4096}};
 constexpr std::uint32_t chunk_count = 1024;
-constexpr std::uint32_t datagrams = 8192;
 
 }  // namespace
 
-Memory::Memory()
+Memory::Memory(std::uint32_t datagrams)
     : heap(BuddyMemory::cost(buddy_bytes) + SmallBlocks::cost(small_blocks) + SegmentChunkPool::cost(chunk_count)),
       arena(heap.bytes()),
       buddy(arena, buddy_bytes),
@@ -75,8 +74,12 @@ void Ours::input(std::span<const std::uint8_t> datagram, Instant now) {
 }
 
 std::vector<Bytes> Ours::turn(Instant now) {
-  std::vector<Bytes> datagrams;
   if (now >= session.next_deadline()) session.on_timeout(now);
+  return transmit(now);
+}
+
+std::vector<Bytes> Ours::transmit(Instant now) {
+  std::vector<Bytes> datagrams;
   for (;;) {
     const std::int64_t room = session.proven() ? env_.options.mtu : std::min<std::int64_t>(credit_, env_.options.mtu);
     if (room <= 0) break;

@@ -16,7 +16,8 @@ struct Memory {
   static constexpr std::uint32_t block_bytes = 2176;  // holds any datagram and the headroom
   static constexpr std::uint32_t headroom = 128;
 
-  Memory();
+  // Blocks for so many datagrams and messages at once.
+  explicit Memory(std::uint32_t datagrams = 8192);
   bool whole() const;
   // A block of its own with these bytes.
   Segment segment(std::span<const std::uint8_t> bytes);
@@ -40,6 +41,8 @@ class Ours final : public Machine {
   bool send(std::span<const std::uint8_t> message, Instant now) override;
   void input(std::span<const std::uint8_t> datagram, Instant now) override;
   std::vector<Bytes> turn(Instant now) override;
+  // The rest of turn(), once the deadline has been seen to.
+  std::vector<Bytes> transmit(Instant now);
   std::optional<Bytes> receive() override;
   Instant next_deadline(Instant) override { return session.next_deadline(); }
   bool drained() override { return session.idle(); }

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 import rivals
+import senders
 from line import Line, median, spread
 from pair import Pair
 from processes import MeasureError, memory_bytes
@@ -304,4 +305,5 @@ def t12(bench):
                    "calls", "0", value == 0, extra={"requests_per_s": run["requests_per_s"]})
 
 
-MEASURES = {"T1": t1, "T2": t2, "T3": t3, "T4": t4, "T5": t5, "T6": t6, "T7": t7, "T8": t8, "T9": t9, "T12": t12}
+MEASURES = {"T1": t1, "T2": t2, "T3": t3, "T4": t4, "T5": t5, "T6": t6, "T7": t7, "T8": t8, "T9": t9, "T10": senders.t10,
+            "T12": t12}

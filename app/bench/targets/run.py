@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py - `penstock-bench targets`: measures the targets T1 to T9 and T12 and prints a line each.
+"""run.py - `penstock-bench targets`: measures the targets T1 to T10 and T12 and prints a line each.
 
 The rivals run in the same call. A target is met or not; a line without a verdict is what others are held against. Exit
 status 1 when a target was not met, 3 when one could not be measured. Needs root, two CPUs, hugepages for the sessions (some
