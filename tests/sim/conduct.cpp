@@ -98,7 +98,7 @@ void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> fra
   const auto segments = datagram ? segments_of(datagram->payload) : std::vector<SegmentView>{};
   if (!has_data(segments)) ++counts_[host].without_data;
   if (segments.empty()) return;
-  for (const SegmentView& s : segments) judge(host, s, now);
+  for (const SegmentView& s : segments) judge(host, datagram->destination, s, now);
   if (!is_stranger(segments.front().conv)) return;
   const auto loop = loops_.find(segments.front().conv);
   if (loop == loops_.end() || now - loop->second.at > quarrel) return;
@@ -106,13 +106,13 @@ void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> fra
           "hosts go on about conversation {:x}, which somebody forged", segments.front().conv);
 }
 
-void Conduct::judge(std::uint32_t host, const SegmentView& s, Instant now) {
+void Conduct::judge(std::uint32_t host, const net::Endpoint& peer_at, const SegmentView& s, Instant now) {
   if (s.command == command_ack) {
-    require(stored_(host, s.conv, s.sn, now),
+    require(stored_(host, peer_at, s.conv, s.sn, now),
             "host {} acknowledges segment {} of conversation {:x}, which it does not hold", host, s.sn, s.conv);
   }
   if (s.una > 0) {
-    require(stored_(host, s.conv, s.una - 1, now),
+    require(stored_(host, peer_at, s.conv, s.una - 1, now),
             "host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv);
   }
   Peer& peer = peers_[{host, s.conv}];

@@ -32,7 +32,8 @@ class Conduct {
  public:
   // Whether a host holds, or handed to its service, the segment `sn` of a conversation; true when it knows the conversation
   // no more.
-  using Stored = std::function<bool(std::uint32_t host, std::uint32_t conv, std::uint32_t sn, Instant now)>;
+  using Stored = std::function<bool(std::uint32_t host, const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn,
+                                    Instant now)>;
 
   Conduct(std::uint32_t hosts, Stored stored);
 
@@ -68,7 +69,7 @@ class Conduct {
     std::uint64_t asked = 0;  // by frames that came
     std::uint64_t without_data = 0;
   };
-  void judge(std::uint32_t host, const SegmentView& segment, Instant now);
+  void judge(std::uint32_t host, const net::Endpoint& peer, const SegmentView& segment, Instant now);
 
   Stored stored_;
   std::vector<Count> counts_;                                      // by host

@@ -26,7 +26,7 @@ Bytes ack(std::uint32_t sn) { return sim::kcp(conv, command_ack, 0, sn, 0, {}); 
 
 // A host that holds the first three segments of everything.
 Conduct conduct() {
-  return {2, [](std::uint32_t, std::uint32_t, std::uint32_t sn, Instant) { return sn < 3; }};
+  return {2, [](std::uint32_t, const net::Endpoint&, std::uint32_t, std::uint32_t sn, Instant) { return sn < 3; }};
 }
 
 }  // namespace

@@ -203,10 +203,11 @@ bool Host::lacks_acknowledged(std::uint32_t conv, const Host& peer) const {
   return sends && known && !has_it;
 }
 
-bool Host::has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const {
+bool Host::has_stored(const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn, Instant now) const {
   if (is_down()) return true;
   bool known = false;
   const auto look = [&](const Session& session, const kcp::Session& machine) {
+    if (!(session.path.remote == peer)) return false;
     known = true;
     // Whose service has closed delivers nothing any more, and throws away what it owes an ACK for.
     if (machine.closing()) return true;

@@ -72,8 +72,9 @@ class Host {
   bool has_received(std::uint32_t conv) const;
   // Whether the sessions of this conversation here lack what `peer` has been told had arrived; false when there is none.
   bool lacks_acknowledged(std::uint32_t conv, const Host& peer) const;
-  // Whether a segment of a conversation is held, or was handed to the service; true when there is no such session any more.
-  bool has_stored(std::uint32_t conv, std::uint32_t sn, Instant now) const;
+  // Whether a segment of a conversation with this peer is held, or was handed to the service; true when there is no such
+  // session any more. Another one of the same number, begun from elsewhere after a crash, knows nothing of it.
+  bool has_stored(const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn, Instant now) const;
   // How often it may have sent something of its own accord: timers that fired, conversations that it began.
   std::uint64_t unasked() const;
   // Checks that no session outlives the silence of its peer: who vanished is found in time, and who never proved himself, too.

@@ -43,9 +43,8 @@ Simulation::Simulation(const Plan& plan, bool print_trace, Sabotage sabotage)
       book_(trace_, coverage_),
       network_(plan_, trace_, [this](std::uint32_t host, auto frame, Instant now) { return arrive(host, frame, now); }),
       conduct_(static_cast<std::uint32_t>(plan_.hosts.size()),
-               [this](std::uint32_t host, std::uint32_t conv, std::uint32_t sn, Instant now) {
-                 return hosts_[host]->has_stored(conv, sn, now);
-               }),
+               [this](std::uint32_t host, const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn,
+                      Instant now) { return hosts_[host]->has_stored(peer, conv, sn, now); }),
       strangers_(plan_, book_, conduct_),
       meddler_(plan_, coverage_),
       crashes_(plan_, book_, hosts_),
