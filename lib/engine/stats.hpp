@@ -58,7 +58,7 @@ struct WorkerStats {
   std::uint64_t challenges_proven = 0;      // … that were answered, and opened a session
   std::uint64_t path_challenges_sent = 0;   // questions to paths from which a known conversation came unproven
   std::uint64_t sessions_roamed = 0;        // sessions whose peer proved another path and is reached by it since
-  std::uint64_t convs_shared = 0;           // sessions that opened with the conv of another, so that neither may roam
+  std::uint64_t convs_shared = 0;           // sessions proven with the conv of another, so that neither may roam
   std::uint64_t timers_fired = 0;
   std::uint64_t overload_windows = 0;    // windows of 10 ms in which sessions that exist suffered by a full queue
   std::uint64_t overload_level_now = 0;  // Overload::Level

@@ -15,8 +15,8 @@ namespace penstock::sim {
 
 class Nat {
  public:
-  static constexpr std::uint16_t ports_apart =
-      100;  // between what a client calls its port and each that its router gives it
+  // Between what a client calls its port and each that its router gives it.
+  static constexpr std::uint16_t ports_apart = 100;
   // All flows get ports that they never had before.
   void rebind() { ++times_; }
   // False before the first time: then nothing need be translated.

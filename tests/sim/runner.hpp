@@ -17,8 +17,9 @@ struct Task {
   Overrides overrides;      // what is taken away from each world
 };
 
-// Lives through the worlds and adds up what occurred; a line every 30 s tells how far it is. Prints one line naming the seed of the first world that broke and one
-// that replays it, and answers false. An assertion that fails inside a world prints such a line too, and ends the process.
+// Lives through the worlds and adds up what occurred; a line every 30 s tells how far it is. Prints one line naming the seed of
+// the first world that broke and one that replays it, and answers false. An assertion that fails inside a world prints such a
+// line too, and ends the process.
 bool run_worlds(const Task& task, Coverage& total);
 
 }  // namespace penstock::sim
