@@ -27,6 +27,7 @@ const OPTIONS = {
   target: [[], 'ADDRESS:PORT or [V6]:PORT of the echo service; may be repeated, sessions take turns'],
   sessions: [1, 'number of sessions'],
   messages: [10, 'messages of each session'],
+  'while-exists': ['', 'go on beyond them as long as this file is there'],
   sizes: ['1,100,1376,1377,10000,100000', 'message sizes in bytes, used in turn'],
   concurrency: [1, 'messages in flight per session'],
   mode: ['message', 'message or stream; as the listener has it'],
@@ -106,6 +107,7 @@ class Client {
       refused: 0, socketErrors: 0, lastSocketError: '', roundTripsUs: [],
     };
     this.unfinished = options.sessions;
+    this.goesOn = options['while-exists'] !== '';
     this.startedAt = performance.now();
     this.told = 0;
     this.sessions = this.createSessions(loadKcp(options.peer));
@@ -122,7 +124,7 @@ class Client {
     return Array.from({ length: o.sessions }, (_, number) => new Session({
       kcpClass, tuning, payload, number, conv: base + number,
       target: o.targets[number % o.targets.length], local: o.local,
-      messages: o.messages, concurrency: o.concurrency, stream: o.mode === 'stream',
+      messages: o.messages, goesOn: () => this.goesOn, concurrency: o.concurrency, stream: o.mode === 'stream',
       counters: this.counters, onFinished: (session, again) => this.sessionFinished(session, again),
     }));
   }
@@ -137,6 +139,7 @@ class Client {
   // until the earliest next one.
   turn() {
     const now = performance.now();
+    this.goesOn = this.goesOn && fs.existsSync(this.options['while-exists']);
     let next = now + this.options.interval;
     for (const session of this.sessions) {
       if (session.due <= now) session.update(now);
@@ -168,7 +171,7 @@ class Client {
     if (session.state === 'done' || ++this.told > FAILURES_TOLD_MAX) return;
     const { address, port } = session.target;
     console.error(`session ${session.number} (conv ${session.conv}, ${address} port ${port}), ` +
-                  `${session.echoed} of ${session.messages} messages echoed: ${session.reason}`);
+                  `${session.echoed} of ${session.wanted} messages echoed: ${session.reason}`);
   }
 
   figures() {
@@ -176,7 +179,7 @@ class Client {
     const count = (state) => this.sessions.filter((s) => s.state === state).length;
     return {
       sessions: this.sessions.length, finished: count('done'), messages: c.messages,
-      messages_wanted: this.options.sessions * this.options.messages, bytes: c.bytes,
+      messages_wanted: this.sessions.reduce((sum, s) => sum + s.wanted, 0), bytes: c.bytes,
       mismatches: count('mismatch'), timeouts: count('timeout'), errors: count('error'),
       tx_datagrams: c.txDatagrams, rx_datagrams: c.rxDatagrams,
       bad_datagrams: c.badDatagrams, refused: c.refused, socket_errors: c.socketErrors,

@@ -15,8 +15,8 @@ const SOCKET_BUFFER_BYTES = 1 << 20;
 
 class Session {
   // `options`: kcpClass, target {family, address, port}, conv, number,
-  // messages, concurrency, stream, tuning, payload, local, counters,
-  // onFinished.
+  // messages, goesOn (tells whether more are wanted than these), concurrency,
+  // stream, tuning, payload, local, counters, onFinished.
   constructor(options) {
     Object.assign(this, options);
     this.sent = 0;          // messages handed to ikcp
@@ -79,9 +79,18 @@ class Session {
     this.due = now + Math.max(1, this.kcp.check(ms));
   }
 
+  get wantsMore() {
+    return this.sent < this.messages || this.goesOn();
+  }
+
+  // Messages that are wanted, be it now or from the beginning.
+  get wanted() {
+    return Math.max(this.messages, this.sent);
+  }
+
   sendMore() {
     let added = false;
-    while (this.inFlight.length < this.concurrency && this.sent < this.messages) {
+    while (this.inFlight.length < this.concurrency && this.wantsMore) {
       const bytes = this.payload.message(this.number, this.sent);
       const result = this.kcp.send(bytes);
       if (result < 0) {
@@ -144,7 +153,7 @@ class Session {
     this.echoed += 1;
     this.counters.messages += 1;
     this.counters.roundTripsUs.push(Math.round((this.progressAt - head.sentAt) * 1000));
-    if (this.echoed === this.messages) this.finish('done', '');
+    if (this.echoed === this.sent && !this.wantsMore) this.finish('done', '');
   }
 
   firstDifference(head, bytes, from) {

@@ -1,7 +1,8 @@
 """rehearsal.py - makes the network bad and good again through the admin socket,
-while the client is at work, in a thread of its own.
+while the client is at work.
 
-    rehearsal = Rehearsal(server)      # begins at once
+    rehearsal = Rehearsal(lab, server)
+    rehearsal.start()
     run_client(...)
     rehearsal.check()                  # what was found under way
 
@@ -13,13 +14,11 @@ import json
 import os
 import socket
 import stat
-import threading
 import time
 
-from lab import LabError
+from disturber import WAIT_S_MAX, Disturber, require, wait_until
 from telemetry import RUNTIME_DIR
 
-WAIT_S_MAX = 30
 REPLY_BYTES_MAX = 1 << 17
 # So many frames meet each fault before it is switched off.
 FRAMES_MIN = 20
@@ -60,11 +59,6 @@ class AdminSocket:
         return json.loads(self._socket.recv(REPLY_BYTES_MAX))
 
 
-def require(condition, sentence):
-    if not condition:
-        raise LabError(sentence)
-
-
 def patiently(ask):
     """Asks again while a worker is busy: on a loaded machine it may have no CPU for longer than control waits."""
     deadline = time.monotonic() + WAIT_S_MAX
@@ -81,31 +75,19 @@ def impairment(telemetry):
     return told
 
 
-class Rehearsal:
-    def __init__(self, server):
-        self.server, self.fault = server, None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        try:
-            with AdminSocket(self.server.file_prefix) as admin, self.server.telemetry() as telemetry:
-                self._look_at_socket(admin)
-                self._wait_for_traffic(telemetry)
-                self._refuse(admin, telemetry)
-                for words, counters in STEPS:
-                    self._switch(admin, telemetry, words, counters)
-        except (LabError, OSError, ValueError, KeyError) as error:
-            self.fault = f"{type(error).__name__}: {error}"
+class Rehearsal(Disturber):
+    def disturb(self):
+        with AdminSocket(self.server.file_prefix) as admin, self.server.telemetry() as telemetry:
+            self._look_at_socket(admin)
+            self.wait_for_traffic()
+            self._refuse(admin, telemetry)
+            for words, counters in STEPS:
+                self._switch(admin, telemetry, words, counters)
 
     def _look_at_socket(self, admin):
         mode = stat.S_IMODE(os.stat(admin.path).st_mode)
         require(mode == 0o600, f"the admin socket's mode is {mode:o}")
         require(admin.greeting["pid"] == self.server.process_id(), f"the admin socket greets with {admin.greeting}")
-
-    @staticmethod
-    def _wait_for_traffic(telemetry):
-        wait_until(lambda: impairment(telemetry)["receive_offered"] > 100, "no frames come")
 
     @staticmethod
     def _refuse(admin, telemetry):
@@ -130,10 +112,7 @@ class Rehearsal:
             wait_until(lambda name=counter: impairment(telemetry)[name] >= before[name] + FRAMES_MIN,
                        f"after '{words}' hardly anything counts as {counter}")
 
-    def check(self):
-        self.thread.join(1)
-        require(self.fault is None, self.fault)
-        require(not self.thread.is_alive(), "the client had ended before the rehearsal had")
+    def look_back(self):
         with self.server.telemetry() as telemetry:
             drops = telemetry.drops()
         for reason in ("impair_burst_lost", "impair_tx_burst_lost", "impair_tx_partition"):
@@ -147,10 +126,3 @@ NO_FAULTS = {"burst_begin_ppm": 0, "hold_ms": 0, "partition": "none", "delay_ms"
 def faults_of(telemetry):
     told = impairment(telemetry)
     return {name: told[name] for name in NO_FAULTS}
-
-
-def wait_until(is_true, fault):
-    deadline = time.monotonic() + WAIT_S_MAX
-    while not is_true():
-        require(time.monotonic() < deadline, fault)
-        time.sleep(0.05)

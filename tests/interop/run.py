@@ -13,13 +13,13 @@ Configurations and logs stay in build/interop/.
 import argparse
 import dataclasses
 import sys
-import threading
 import time
 
 from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
-from nat import OUTSIDE, Copier, Home
+from mover import Mover
 from peer import DEFAULT_PEER, GO_PEER, build_go_peer, install_peer, run_client, targets
+from port_changer import PortChanger
 from rehearsal import Rehearsal
 from server import DEFAULT_BINARY, KEEP_DIR, Server, free_hugepages_mb, listener
 from takeover import show_takeover
@@ -102,18 +102,18 @@ CASES = basic_cases() + [
     Case("tap-message", kind="tap"),
     Case("tap-stream", kind="tap", mode="stream"),
     # IPv4 only: the kernel takes the client's IPv6 address away with the link.
-    Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20, messages=500),
+    Case("tap-link-flap", kind="tap", v6=False, disturb="link", sessions=20),
     # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
-    Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20, messages=1000),
+    Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20),
     # Not a byte may be lost, and somebody copies all that the clients send.
-    Case("roaming-conv", v6=False, roams="conv", sessions=10, messages=5000),
-    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10, messages=5000),
+    Case("roaming-conv", v6=False, roams="conv", sessions=10),
+    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
     # Bursts of losses, holds and a cut, switched on and off under way by the admin socket; [port.impair] is there, without faults.
-    Case("rehearsal", impair={"seed": 3}, disturb="rehearsal", v6=False, sessions=20, messages=700),
-    Case("rehearsal-two-workers", impair={"seed": 4}, disturb="rehearsal", workers=2, sessions=80, messages=300),
+    Case("rehearsal", impair={"seed": 3}, disturb="rehearsal", v6=False, sessions=20),
+    Case("rehearsal-two-workers", impair={"seed": 4}, disturb="rehearsal", workers=2, sessions=80),
     *peer_cases(),
     Case("kcp-go-takeover", run=show_takeover),
     Case("partial-checksums-verify", partial_checksums=True, served=False, sessions=4, messages=2),
@@ -144,25 +144,24 @@ def run_case(case, binary, hugepages):
                         port_settings=port_settings, poll=case.poll,
                         listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay, **roaming_settings(case))])
         server.start()
-        mover = Mover(lab, server, case) if case.roams else None
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
         if is_clean(case):
             meet_neighbours(lab, case)
-        disturber = disturber_of(lab, server, case.disturb)
+        disturber = disturber_of(lab, server, case)
+        if disturber:
+            disturber.start()
         result = run_client(
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             peer=GO_PEER if case.peer == "kcp-go" else DEFAULT_PEER,
             log_name=case.name, sessions=case.sessions, messages=case.messages,
-            sizes=MOVED_SIZES if case.roams else SIZES, namespace=mover.home.namespace if mover else None,
+            sizes=MOVED_SIZES if case.roams else SIZES, **(disturber.client_options() if disturber else {}),
             mode=case.mode, nodelay=case.nodelay, run_ms=600000 if case.long else 180000,
             # Timeouts that double may wait for long behind some losses in a row.
             stall_ms=120000 if case.long else 90000 if case.served else 3000)
         server.check_alive()
         if disturber:
             disturber.check()
-        if mover:
-            mover.check()
         check = check_served if case.served else check_refused
         shown = check(case, server, result)
         status = server.stop()
@@ -192,122 +191,18 @@ def meet_neighbours(lab, case):
         time.sleep(0.05)
 
 
-def disturber_of(lab, server, kind):
-    if kind == "rehearsal":
-        return Rehearsal(server)
-    return Disturber(lab, server, kind) if kind else None
+def disturber_of(lab, server, case):
+    if case.roams:
+        return Mover(lab, server, case.sessions)
+    if case.disturb == "rehearsal":
+        return Rehearsal(lab, server)
+    return PortChanger(lab, server, case.disturb) if case.disturb else None
 
 
 def roaming_settings(case):
     if not case.roams:
         return {}
     return {"key": case.roams, **({"roaming": True} if case.roams == "address+conv" else {})}
-
-
-class Mover:
-    """Puts the clients behind a NAT and has it forget them, each time that all of them have come through; beside a copier that
-    sends all that they send from elsewhere as well. In a thread of its own."""
-
-    def __init__(self, lab, server, case):
-        self.home, self.copier = Home(lab), Copier(lab)
-        self.server, self.case, self.fault, self.copies = server, case, None, 0
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        try:
-            # The first segments are past: a copy of one would begin a session with the same number, and so keep both where they are.
-            self._wait(lambda: self._count("sessions") - self._count("sessions_unproven") == self.case.sessions,
-                       "the clients did not connect")
-            time.sleep(0.3)
-            self.copier.start()
-            for move in range(1, len(OUTSIDE)):
-                time.sleep(0.2)
-                self.home.rebind()
-                self._wait(lambda want=move * self.case.sessions: self._count("sessions_roamed") >= want,
-                           f"after move {move} not every session followed its client")
-            self.copies = self.copier.stop()
-        except (LabError, OSError) as error:
-            self.fault = str(error)
-
-    def _count(self, name):
-        with self.server.telemetry() as telemetry:
-            return sum(worker[name] for worker in telemetry.workers())
-
-    @staticmethod
-    def _wait(is_true, fault):
-        deadline = time.monotonic() + 150
-        while not is_true():
-            require(time.monotonic() < deadline, fault)
-            time.sleep(0.05)
-
-    def check(self):
-        """Each session went along each time, and nobody else's way."""
-        self.thread.join(1)
-        require(not self.thread.is_alive(), "the clients had ended before they were moved twice")
-        require(self.fault is None, self.fault)
-        require(self.copies > 100, f"the copier sent only {self.copies} copies")
-        roamed, asked = self._count("sessions_roamed"), self._count("path_challenges_sent")
-        moves = (len(OUTSIDE) - 1) * self.case.sessions
-        require(roamed == moves, f"{roamed} moves are counted, the clients made {moves}")
-        require(asked > moves, f"{asked} paths were asked, though {self.copies} copies came from elsewhere")
-        with self.server.telemetry() as telemetry:
-            drops = telemetry.drops()
-        require(drops.get("path_unproven", 0) >= asked, f"path_unproven does not tell of it; drops: {drops}")
-
-
-class Disturber:
-    """Takes the port's link down, or its interface's MTU, a second after the
-    start, and puts it back when penstock has noticed; in a thread of its own."""
-
-    # What is set on the interface, and what penstock then says.
-    STEPS = {"link": ((("down",), "link down"), (("up",), "link up")),
-             "mtu": ((("mtu", "1424"), "its MTU is 1424 now"), (("mtu", "1500"), "its MTU is 1500 again"))}
-
-    def __init__(self, lab, server, kind):
-        self.lab, self.server, self.kind, self.fault = lab, server, kind, None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        try:
-            time.sleep(1)
-            for words, sentence in self.STEPS[self.kind]:
-                # A tap's interface is the client's end as well.
-                self.lab.run_in(self.lab.server_ns, ["ip", "link", "set", self.lab.server_interface, *words])
-                self._wait_for(sentence)
-                self._wait_for_count()
-        except LabError as error:
-            self.fault = str(error)
-
-    def _wait_for(self, sentence):
-        # At the start the link was reported up, too; only what comes after it counts.
-        self._wait(lambda: sentence in self.server.log_text().rpartition("serving")[2],
-                   f"the log does not say '{sentence}'")
-
-    def _wait_for_count(self):
-        """While the MTU is low, what is too long must come to be counted."""
-        if self.kind != "mtu":
-            return
-        with self.server.telemetry() as telemetry:
-            self._wait(lambda: telemetry.drops().get("mtu_exceeded", 0) > 0, "nothing is counted as mtu_exceeded")
-
-    @staticmethod
-    def _wait(is_true, fault):
-        deadline = time.monotonic() + 20
-        while not is_true():
-            require(time.monotonic() < deadline, fault)
-            time.sleep(0.05)
-
-    def check(self):
-        """The client outlived it, so that what it got came around it; and it is counted."""
-        self.thread.join(1)
-        require(not self.thread.is_alive(), "the client had ended before the port was itself again")
-        require(self.fault is None, self.fault)
-        with self.server.telemetry() as telemetry:
-            port = telemetry.ask("/penstock/port,0") or {}
-        require(port.get(f"{self.kind}_changes", 0) >= 2, f"/penstock/port does not count both changes: {port}")
-        require(port.get("link_up") == 1 and port.get("mtu") == 1500, f"the port is not itself again: {port}")
 
 
 def check_served(case, server, result):
