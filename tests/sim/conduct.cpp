@@ -109,11 +109,13 @@ void Conduct::on_departure(std::uint32_t host, std::span<const std::uint8_t> fra
 void Conduct::judge(std::uint32_t host, const net::Endpoint& peer_at, const SegmentView& s, Instant now) {
   if (s.command == command_ack) {
     require(stored_(host, peer_at, s.conv, s.sn, now),
-            "host {} acknowledges segment {} of conversation {:x}, which it does not hold", host, s.sn, s.conv);
+            "host {} acknowledges segment {} of conversation {:x} to {}, which it does not hold", host, s.sn, s.conv,
+            net::to_string(peer_at));
   }
   if (s.una > 0) {
     require(stored_(host, peer_at, s.conv, s.una - 1, now),
-            "host {} tells una {} of conversation {:x} without holding what is before", host, s.una, s.conv);
+            "host {} tells una {} of conversation {:x} to {} without holding what is before", host, s.una, s.conv,
+            net::to_string(peer_at));
   }
   Peer& peer = peers_[{host, s.conv}];
   if (s.command == command_wins) {

@@ -130,7 +130,7 @@ class Session {
   // Whether a datagram from elsewhere may be this peer's: it is wholly valid, its una lies in what is in flight, and its data
   // in reach of the receive window. Whoever merely knows the conv has to guess where both sequences stand.
   bool may_be_from_peer(std::span<const std::uint8_t> datagram) const;
-  // The header of an empty PUSH that asks for an ACK of `sn` and `stamp`.
+  // The header of an empty PUSH that asks for an ACK of `sn` and `stamp`. Its una acknowledges nothing, to nobody.
   Header question(Seq32 sn, Stamp32 stamp) const;
   // Whether the peer's segment of this number is held or was handed to the service: what may be acknowledged.
   bool has_stored(Seq32 sn) const { return sn.before(receiver_.una()) || receiver_.held(sn); }

@@ -87,8 +87,12 @@ void Session::write_window_commands(OutDatagram& out, Heading heading) {
   }
 }
 
+// Who is asked may be somebody else who drew the same conv. Were he told what we hold of our peer's, his KCP would take as much of
+// its own for acknowledged, and never send it again.
 Header Session::question(Seq32 sn, Stamp32 stamp) const {
+  constexpr std::uint32_t long_past = std::uint32_t{1} << 30;
   Header header = heading().header();
+  header.una = header.una - long_past;
   header.command = Command::push;
   header.sn = sn;
   header.stamp = stamp;

@@ -31,10 +31,10 @@ std::vector<Kcp> sent_to(Rig& rig, const net::Endpoint& to) {
   return segments;
 }
 
-// An empty PUSH of a number in the past, and nothing else.
+// An empty PUSH of a number in the past, which acknowledges nothing to whoever drew the same conv, and nothing else.
 bool is_question(const std::vector<Kcp>& segments) {
   return segments.size() == 1 && segments[0].command == Kcp::push && segments[0].data.empty() &&
-         static_cast<std::int32_t>(segments[0].sn) < 0;
+         static_cast<std::int32_t>(segments[0].sn) < 0 && static_cast<std::int32_t>(segments[0].una) < 0;
 }
 
 Bytes answer_to(const Kcp& question, std::uint32_t una) {
