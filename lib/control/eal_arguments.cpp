@@ -234,8 +234,10 @@ void write(const EalOption& option, std::vector<std::string>& words) {
     words.push_back(option.has_value ? fmt::format("{}={}", option.name, option.value) : option.name);
     return;
   }
-  words.push_back(option.name);
-  if (option.has_value) words.push_back(option.value);
+  // As a word of its own this value would end the options.
+  const bool joined = option.has_value && option.value == "--";
+  words.push_back(joined ? option.name + option.value : option.name);
+  if (option.has_value && !joined) words.push_back(option.value);
 }
 
 }  // namespace

@@ -137,6 +137,12 @@ TEST_CASE("the result of a merge is a good command line that merges to itself") 
   CHECK_FALSE(eal_value_of(Words{"no option"}, "--huge-dir").has_value());
 }
 
+TEST_CASE("a value that would end the options stays with its letter") {
+  const Words once = merged({"-d--"}, {"-v"});
+  CHECK(once == Words{"-d--", "-v"});
+  CHECK(merged(once, {}) == once);
+}
+
 TEST_CASE("lcores are counted where the words name them plainly") {
   CHECK(lcore_count_of(Words{"-l", "2-5"}) == 4u);
   CHECK(lcore_count_of(Words{"--no-pci", "-c", "0x6"}) == 2u);
