@@ -30,6 +30,7 @@ const OPTIONS = {
   'while-exists': ['', 'go on beyond them as long as this file is there'],
   sizes: ['1,100,1376,1377,10000,100000', 'message sizes in bytes, used in turn'],
   concurrency: [1, 'messages in flight per session'],
+  'every-ms': [0, 'a message each so many ms, however many are in flight; 0: as concurrency allows'],
   mode: ['message', 'message or stream; as the listener has it'],
   nodelay: [1, 'ikcp nodelay: 0, 1 or 2'],
   interval: [10, 'ikcp interval in ms'],
@@ -124,7 +125,8 @@ class Client {
     return Array.from({ length: o.sessions }, (_, number) => new Session({
       kcpClass, tuning, payload, number, conv: base + number,
       target: o.targets[number % o.targets.length], local: o.local,
-      messages: o.messages, goesOn: () => this.goesOn, concurrency: o.concurrency, stream: o.mode === 'stream',
+      messages: o.messages, goesOn: () => this.goesOn, concurrency: o.concurrency,
+      everyMs: o['every-ms'], stream: o.mode === 'stream',
       counters: this.counters, onFinished: (session, again) => this.sessionFinished(session, again),
     }));
   }

@@ -15,7 +15,7 @@ const SOCKET_BUFFER_BYTES = 1 << 20;
 
 class Session {
   // `options`: kcpClass, target {family, address, port}, conv, number,
-  // messages, goesOn (tells whether more are wanted than these), concurrency,
+  // messages, goesOn (tells whether more are wanted than these), concurrency, everyMs,
   // stream, tuning, payload, local, counters, onFinished.
   constructor(options) {
     Object.assign(this, options);
@@ -63,6 +63,7 @@ class Session {
     const now = performance.now();
     // ikcp refuses to flush before its first update.
     this.kcp.update(Math.floor(now));
+    this.nextAt = now;  // with everyMs: when the next message is due
     this.sendMore();
   }
 
@@ -75,8 +76,14 @@ class Session {
   update(now) {
     if (this.state === 'new' || this.socket === null) return;
     const ms = Math.floor(now);
+    if (this.everyMs > 0 && this.state === 'running') {
+      this.sendMore();
+      // No more may be wanted since the last echo came.
+      this.finishIfDone();
+    }
     this.kcp.update(ms);
     this.due = now + Math.max(1, this.kcp.check(ms));
+    if (this.everyMs > 0 && this.state === 'running') this.due = Math.min(this.due, this.nextAt);
   }
 
   get wantsMore() {
@@ -88,9 +95,16 @@ class Session {
     return Math.max(this.messages, this.sent);
   }
 
+  mayBegin() {
+    if (this.everyMs === 0) return this.inFlight.length < this.concurrency;
+    if (performance.now() < this.nextAt) return false;
+    this.nextAt += this.everyMs;
+    return true;
+  }
+
   sendMore() {
     let added = false;
-    while (this.inFlight.length < this.concurrency && this.wantsMore) {
+    while (this.wantsMore && this.mayBegin()) {
       const bytes = this.payload.message(this.number, this.sent);
       const result = this.kcp.send(bytes);
       if (result < 0) {
@@ -153,6 +167,10 @@ class Session {
     this.echoed += 1;
     this.counters.messages += 1;
     this.counters.roundTripsUs.push(Math.round((this.progressAt - head.sentAt) * 1000));
+    this.finishIfDone();
+  }
+
+  finishIfDone() {
     if (this.echoed === this.sent && !this.wantsMore) this.finish('done', '');
   }
 

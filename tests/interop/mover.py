@@ -1,12 +1,13 @@
 """mover.py - clients whose addresses change under way, beside somebody who copies what they send."""
 
-import time
-
 from disturber import Disturber, require, wait_until
 from nat import OUTSIDE, Copier, Home
 
 # So many copies at least come before each move.
 COPIES_MIN = 50
+EVERY_MS = 20
+# Behind the segments of which a copy would begin a session.
+SEGMENTS_MIN = 20
 
 
 class Mover(Disturber):
@@ -19,13 +20,16 @@ class Mover(Disturber):
         self._sessions, self._copies = sessions, 0
 
     def client_options(self):
-        return {**super().client_options(), "namespace": self._home.namespace}
+        # A client that waits for an echo which its router let fall has nothing to send, and nobody can find it: these send each
+        # EVERY_MS, whatever they wait for.
+        return {**super().client_options(), "namespace": self._home.namespace, "every_ms": EVERY_MS}
 
     def disturb(self):
-        # The first segments are past: a copy of one would begin a session with the same number, and so keep both where they are.
         wait_until(lambda: self._count("sessions") - self._count("sessions_unproven") == self._sessions,
                    "the clients did not connect")
-        time.sleep(0.3)
+        # A copy of a first segment would begin a session with the same number, and so keep both where they are.
+        wait_until(lambda: all(told["segments_received"] >= SEGMENTS_MIN for told in self._each_session()),
+                   "the first segments do not pass")
         self._copier.start()
         for move in range(1, len(OUTSIDE)):
             wait_until(lambda want=move * COPIES_MIN: self._unproven() >= want, "hardly any copies come")
@@ -33,6 +37,12 @@ class Mover(Disturber):
             wait_until(lambda want=move * self._sessions: self._count("sessions_roamed") >= want,
                        f"after move {move} not every session followed its client")
         self._copies = self._copier.stop()
+
+    def _each_session(self):
+        with self.server.telemetry() as telemetry:
+            for worker in range(len(telemetry.workers())):
+                for number in telemetry.ask(f"/penstock/sessions,{worker},0")["id"]:
+                    yield telemetry.ask(f"/penstock/session,{number}")
 
     def _count(self, name):
         with self.server.telemetry() as telemetry:

@@ -52,25 +52,18 @@ class AdminSocket:
         self._socket.close()
 
     def ask(self, command):
-        return patiently(lambda: self._ask(command))
-
-    def _ask(self, command):
-        self._socket.send(command.encode())
-        return json.loads(self._socket.recv(REPLY_BYTES_MAX))
-
-
-def patiently(ask):
-    """Asks again while a worker is busy: on a loaded machine it may have no CPU for longer than control waits."""
-    deadline = time.monotonic() + WAIT_S_MAX
-    while True:
-        reply = ask()
-        if not reply.get("error", "").startswith("busy"):
-            return reply
-        require(time.monotonic() < deadline, f"a worker never answers: {reply}")
+        """Asks again while a worker is busy, as Telemetry does."""
+        deadline = time.monotonic() + WAIT_S_MAX
+        while True:
+            self._socket.send(command.encode())
+            reply = json.loads(self._socket.recv(REPLY_BYTES_MAX))
+            if not reply.get("error", "").startswith("busy"):
+                return reply
+            require(time.monotonic() < deadline, f"a worker never answers: {reply}")
 
 
 def impairment(telemetry):
-    told = patiently(lambda: telemetry.ask("/penstock/impair,0"))
+    told = telemetry.ask("/penstock/impair,0")
     require("error" not in told, f"/penstock/impair,0 was answered by {told}")
     return told
 

@@ -106,8 +106,8 @@ CASES = basic_cases() + [
     # IPv4 only: a full packet of the client's has 1,428 bytes, which a veth of 1,424 still takes in (it bears with a tag).
     Case("af_packet-mtu-change", v6=False, disturb="mtu", sessions=20),
     # Not a byte may be lost, and somebody copies all that the clients send.
-    Case("roaming-conv", v6=False, roams="conv", sessions=10),
-    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=10),
+    Case("roaming-conv", v6=False, roams="conv", sessions=25),
+    Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=25),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),

@@ -7,11 +7,13 @@ instead of dying on a name that an older or newer penstock does not have.
 import json
 import os
 import socket
+import time
 
 RUNTIME_DIR = "/var/run/dpdk"
 # DPDK's own limit is 16 KiB per reply; the greeting is smaller.
 REPLY_BYTES_MAX = 1 << 17
 WORKERS_MAX = 128
+BUSY_S_MAX = 30
 
 
 class Telemetry:
@@ -39,7 +41,16 @@ class Telemetry:
 
     def ask(self, command):
         """The value of the one key of the reply; None if there is no such
-        command or it has nothing to say."""
+        command or it has nothing to say. A worker that is busy is asked again:
+        on a loaded machine it may have no CPU for longer than control waits."""
+        deadline = time.monotonic() + BUSY_S_MAX
+        while True:
+            told = self._ask(command)
+            busy = isinstance(told, dict) and str(told.get("error", "")).startswith("busy")
+            if not busy or time.monotonic() > deadline:
+                return told
+
+    def _ask(self, command):
         self._socket.send(command.encode())
         reply = self._socket.recv(REPLY_BYTES_MAX)
         try:
