@@ -167,7 +167,10 @@ void SessionModel::wrote(const OutDatagram& out, const kcp::Session& session) {
 
 void SessionModel::wrote_push(const Header& header, Bytes payload, bool proven) {
   const Sent* known = sent(header.sn);
-  if (header.length == 0 && !proven && header.sn + 1 == oldest_sent()) {
+  // A ping has the number before the oldest, and that before 0 where that would be 0, by which conversations begin.
+  const Seq32 before = oldest_sent() - 1;
+  const Seq32 ping = before == Seq32(0) ? before - 1 : before;
+  if (header.length == 0 && !proven && header.sn == ping) {
     FUZZ_CLAIM(header.stamp == ping_stamp_);
     pinged_ = true;
     return;
