@@ -234,7 +234,7 @@ void write(const EalOption& option, std::vector<std::string>& words) {
     words.push_back(option.has_value ? fmt::format("{}={}", option.name, option.value) : option.name);
     return;
   }
-  // As a word of its own this value would end the options.
+  // A word of its own, `--` is the end of the options to our parser.
   const bool joined = option.has_value && option.value == "--";
   words.push_back(joined ? option.name + option.value : option.name);
   if (option.has_value && !joined) words.push_back(option.value);

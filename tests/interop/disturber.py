@@ -19,8 +19,8 @@ def require(condition, sentence):
         raise LabError(sentence)
 
 
-def wait_until(is_true, fault, seconds=WAIT_S_MAX):
-    deadline = time.monotonic() + seconds
+def wait_until(is_true, fault):
+    deadline = time.monotonic() + WAIT_S_MAX
     while not is_true():
         require(time.monotonic() < deadline, fault)
         time.sleep(0.05)
