@@ -78,6 +78,8 @@ bool is_untold(const Session& session, const kcp::Session& machine) {
 // Sends what a session has and arms its timer. True when nothing is left to send or to tell.
 bool visit(World& world, Session& session, std::uint32_t place, Instant now) {
   kcp::Session& machine = world.sessions.machine(place);
+  // Its deadline passed and the wheel's tick has not come: who is here anyhow need not wait for it.
+  if (session.deadline <= now) machine.on_timeout(now);
   const Sent sent = send_session(world, session, machine, now);
   settle(world, session, machine, place, now);
   return sent == Sent::nothing_left && !is_untold(session, machine);

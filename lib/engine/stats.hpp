@@ -77,6 +77,8 @@ struct MachineStats {
   std::uint64_t segments_beyond_window = 0;
   std::uint64_t retransmitted_timeout = 0;
   std::uint64_t retransmitted_fast = 0;
+  std::uint64_t retransmitted_spare = 0;     // of these, second copies of what had been lost twice
+  std::uint64_t retransmitted_spurious = 0;  // of these, those whose earlier copy then arrived
   std::uint64_t acks_sent = 0;
   std::uint64_t acks_unmatched = 0;  // acknowledgements that name no transmission of ours
   std::uint64_t probes_sent = 0;

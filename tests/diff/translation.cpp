@@ -76,7 +76,7 @@ void Translation::judge_ack(Header& header, std::int64_t now_us) {
                                   [&](std::int64_t at_us) { return our_stamp(at_us) == named; });
   if (found == sent.at_us.rend()) return ignore(Divergence::forged_ack);
   const bool first = found + 1 == sent.at_us.rend();
-  if (!first && found - sent.at_us.rbegin() >= kcp::SendSlot::stamps_kept - 1) {
+  if (!first && found - sent.at_us.rbegin() >= kcp::IkcpRecord::stamps_kept - 1) {
     return ignore(Divergence::ack_remembered);
   }
   std::int64_t age_us = now_us - *found;

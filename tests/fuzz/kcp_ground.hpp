@@ -87,6 +87,10 @@ inline kcp::Options options_of(Feed& feed) {
   const std::uint8_t more = feed.u8();
   options.fastack_limit = more % 6;
   options.ack_delay_ms = (more & 0x80) != 0 ? 20 : 0;
+  if ((more & 0x40) != 0) {
+    options.recovery = kcp::Recovery::rack;
+    options.congestion = static_cast<congestion::Kind>((more >> 3 & 7) % congestion::kind_count);
+  }
   options.mtu = static_cast<std::uint16_t>(50 + feed.u16() % (datagram_bytes_max - 49));
   options.snd_wnd = 1 + feed.u8();
   options.rcv_wnd = 1 + feed.u8();

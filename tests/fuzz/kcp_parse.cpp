@@ -196,7 +196,12 @@ void run(KcpGround& ground, Bytes data) {
   Feed scene(next_record(feed).bytes);
   Options options;
   options.ack_delay_ms = scene.u8() % 4 == 3 ? 20 : 0;
-  options.no_congestion_window = scene.u8() % 2 == 1;
+  const std::uint8_t law = scene.u8();
+  options.no_congestion_window = law % 2 == 1;
+  if ((law & 0x80) != 0) {
+    options.recovery = Recovery::rack;
+    options.congestion = static_cast<congestion::Kind>((law >> 1 & 7) % congestion::kind_count);
+  }
   Twins twins(ground, options);
   Instant now = Instant::at_us(1000);
   for (int left = 48; left > 0 && !feed.empty(); --left) {

@@ -40,6 +40,11 @@ constexpr Setting<Setup> listener_settings[] = {
     {"half_open_ms", [](Setup& s, Value v) { s.admission.half_open_timeout = Duration::ms(v); }},
     {"quarantine_ms", [](Setup& s, Value v) { s.admission.quarantine = Duration::ms(v); }},
     {"stream", [](Setup& s, Value v) { s.kcp.stream = v != 0; }},
+    // 1: by time; congestion counts the controllers as their list does.
+    {"rack", [](Setup& s, Value v) { s.kcp.recovery = v != 0 ? kcp::Recovery::rack : kcp::Recovery::ikcp; }},
+    {"congestion",
+     [](Setup& s, Value v) { s.kcp.congestion = static_cast<congestion::Kind>(v % congestion::kind_count); }},
+    {"loss_percent", [](Setup& s, Value v) { s.kcp.loss_percent = static_cast<std::uint8_t>(v); }},
     {"nodelay", [](Setup& s, Value v) { s.kcp.nodelay = static_cast<std::uint8_t>(v); }},
     {"nc", [](Setup& s, Value v) { s.kcp.no_congestion_window = v != 0; }},
     {"resend", [](Setup& s, Value v) { s.kcp.resend = static_cast<std::uint8_t>(v); }},

@@ -11,12 +11,24 @@ void AckList::give_back(BuddyMemory& memory) {
   capacity_ = in_place;
 }
 
+void AckList::forget(Seq32 from, Seq32 to, BuddyMemory& memory) {
+  AckEntry* const begin = entries() + first_;
+  AckEntry* const end = entries() + end_;
+  const auto passed = [&](const AckEntry& entry) { return !entry.sn.before(from) && entry.sn.before(to); };
+  const auto gone = static_cast<std::uint32_t>(end - std::remove_if(begin, end, passed));
+  if (gone == 0) return;
+  end_ = static_cast<std::uint16_t>(end_ - gone);
+  passed_end_ = 0;
+  drop(0, memory);
+}
+
 // Moves the entries to the front, and into a larger block when that is not enough.
 bool AckList::make_room(BuddyMemory& memory) {
   if (first_ > 0) {
     std::copy(entries() + first_, entries() + end_, entries());
     end_ = static_cast<std::uint16_t>(end_ - first_);
     first_ = 0;
+    passed_end_ = 0;
     return true;
   }
   constexpr std::uint32_t smallest = BuddyMemory::smallest_bytes / sizeof(AckEntry);

@@ -40,6 +40,19 @@ class AckList {
     entries()[end_++] = entry;
     return true;
   }
+  // The same for one that una has passed, which tells the peer as much: of several in a row only the latest is named, by which
+  // the peer measures the round trip.
+  bool add_passed(BuddyMemory& memory, AckEntry entry) {
+    if (!empty() && passed_end_ == end_) {
+      entries()[end_ - 1] = entry;
+      return true;
+    }
+    if (!add_fresh(memory, entry)) return false;
+    passed_end_ = end_;
+    return true;
+  }
+  // Those of [from, to) are owed no more: una has passed them as well. Moves what stays.
+  void forget(Seq32 from, Seq32 to, BuddyMemory& memory);
   const AckEntry& front() const {
     PENSTOCK_ASSERT(!empty());
     return entries()[first_];
@@ -68,6 +81,7 @@ class AckList {
   std::uint16_t first_ = 0;  // place of the oldest entry
   std::uint16_t end_ = 0;    // place behind the latest
   std::uint16_t capacity_ = in_place;
+  std::uint16_t passed_end_ = 0;  // `end_` behind what add_passed() added last; 0: that is no more, or was moved
 };
 
 inline bool AckList::add(BuddyMemory& memory, AckEntry entry) {
@@ -85,6 +99,7 @@ inline void AckList::drop(std::uint32_t dropped, BuddyMemory& memory) {
   if (!empty()) return;
   first_ = 0;
   end_ = 0;
+  passed_end_ = 0;
   if (capacity_ != in_place) give_back(memory);
 }
 

@@ -20,6 +20,7 @@ std::optional<OptionFault> Options::validate() const {
   constexpr std::uint32_t hour_ms = 3'600'000;
   const std::array ranges = {
       Range{"nodelay", nodelay, 0, 2, "nodelay must be 0, 1 or 2"},
+      Range{"loss_percent", loss_percent, 1, 50, "loss_percent must be 1 to 50"},
       Range{"resend", resend, 0, 255, "resend must be 0 to 255 skips"},
       Range{"dead_link", dead_link, 2, 255, "dead_link must be 2 to 255 transmissions"},
       Range{"mtu", mtu, 50, 9000, "mtu must be 50 to 9000 bytes"},

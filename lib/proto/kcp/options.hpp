@@ -9,12 +9,20 @@
 #include <optional>
 #include <string_view>
 
+#include "proto/congestion/controller.hpp"
+
 namespace penstock::kcp {
 
 // What validate() found: the first field out of its range, and a sentence for the operator.
 struct OptionFault {
   std::string_view field;
   std::string_view sentence;
+};
+
+// How what was lost is found and sent again.
+enum class Recovery : std::uint8_t {
+  ikcp,  // by ikcp's timeouts and skips, exactly
+  rack,  // by time, and by which copy arrived (Flight)
 };
 
 struct Options {
@@ -24,8 +32,12 @@ struct Options {
       128;                                             // ikcp raises smaller ones, so that a message's fragments fit
   static constexpr std::uint32_t fragments_max = 255;  // the field `frg` is one byte and counts down to 0
 
-  std::uint8_t nodelay = 0;           // 0: timeouts double, 1: grow by half, 2: grow by half of the session's RTO
-  bool stream = false;                // true: bytes without message borders, small writes share a segment
+  std::uint8_t nodelay = 0;  // 0: timeouts double, 1: grow by half, 2: grow by half of the session's RTO
+  bool stream = false;       // true: bytes without message borders, small writes share a segment
+  Recovery recovery = Recovery::ikcp;
+  congestion::Kind congestion = congestion::Kind::cubic;  // with Recovery::rack
+  std::uint8_t loss_percent =
+      2;  // what bbr bears without yielding, 1 … 50: what the path loses by itself, and some room
   bool no_congestion_window = false;  // `nc`: only the two windows bound what is in flight
   bool fastack_conserve = false;      // count a skip only when the ACK answers a transmission no older (ikcp 2.0)
   std::uint8_t resend = 0;            // skips by later ACKs that trigger a fast resend; 0: never
@@ -51,6 +63,7 @@ struct Options {
   // Nothing when every field is in its range.
   std::optional<OptionFault> validate() const;
 
+  bool by_time() const { return recovery == Recovery::rack; }
   std::uint32_t mss() const { return mtu - header_bytes; }
   // The receive window in force.
   std::uint32_t receive_window() const { return std::max(rcv_wnd, receive_window_min); }

@@ -34,7 +34,7 @@ SendResult Sender::send(SegmentQueue& message, Environment& env) {
   const FragmentPlan plan = plan_fragments(message, options.mss(), count_max);
   if (plan.count > count_max) return SendResult::too_large;
   if (unsent() + plan.count > options.send_queue_segments_max) return refuse_full(plan.count, env);
-  if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) ||
+  if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) || (by_time_ && !begin_flight(env)) ||
       !cut_fragments(message, plan, !options.stream, env.blocks, ring_, end_)) {
     return refuse_for_memory(env);
   }
@@ -49,19 +49,24 @@ SendResult Sender::refuse_full(std::uint32_t segments, Environment& env) {
 }
 
 SendResult Sender::refuse_for_memory(Environment& env) {
-  if (drained()) ring_.release(env.memory);
+  if (drained()) {
+    end_flight(env);
+    ring_.release(env.memory);
+  }
   wanted_ = 0;
   ++env.counters.sends_no_memory;
   return SendResult::full;
 }
 
-void Sender::end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env) {
+void Sender::end_round(AckRound& round, const Moment& moment, const Rtt& rtt, Congestion& congestion,
+                       Environment& env) {
+  if (by_time_) return end_round_by_time(round, moment, rtt, env);
   const Seq32 una_before = una_;
   if (round.una.after(una_)) free_before(round.una, round);
   while (una_ != next_ && ring_[una_].acked()) ++una_;
   if (cursor_.before(una_)) cursor_ = una_;
   if (round.acked.proven && env.options.resend > 0) count_skips(round, env.options);
-  if (una_ == next_) earliest_ = Instant::never();
+  if (una_ == next_) way_.earliest = Instant::never();
   if (drained()) ring_.release(env.memory);
   round.acked.left_edge_moved = una_ != una_before;
   round.acked.peer_window = peer_window_;
@@ -70,11 +75,12 @@ void Sender::end_round(AckRound& round, const Moment& moment, Congestion& conges
 
 void Sender::write(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Congestion& congestion,
                    Environment& env) {
-  if (!scanning_ && in_flight() > 0 && (skips_due_ || moment.now >= earliest_)) {
+  if (by_time_) return write_by_time(out, heading, moment, rtt, env);
+  if (!scanning_ && in_flight() > 0 && (skips_due_ || moment.now >= way_.earliest)) {
     scanning_ = true;
     skips_due_ = false;
     cursor_ = una_;
-    earliest_ = Instant::never();
+    way_.earliest = Instant::never();
   }
   if (scanning_ && !resend_due(out, heading, moment, rtt, env)) return;
   const bool all_new = write_new(sendable(congestion, env.options), out, heading, moment, rtt, congestion, env);
@@ -83,40 +89,53 @@ void Sender::write(OutDatagram& out, Heading heading, const Moment& moment, cons
   if (all_new) end_scan(moment, congestion, env.options);
 }
 
-void Sender::refresh(Instant now) {
-  if (scanning_ || now < earliest_) return;
+void Sender::refresh(Instant now, const Rtt& rtt, const Options& options) {
+  if (by_time_) {
+    if (!flying_ || now < way_.flight->wake_at()) return;
+    way_.flight->on_timer(in_flight_window(), rtt, now, options);
+    return way_.flight->rearm(in_flight_window(), rtt, options);
+  }
+  if (scanning_ || now < way_.earliest) return;
   Instant earliest = Instant::never();
   for (Seq32 sn = una_; sn != next_ && earliest > now;) {
     if (ring_[sn].acked()) {
       skip_run(sn);
       continue;
     }
-    earliest = earlier(earliest, ring_[sn].resend_at);
+    earliest = earlier(earliest, ring_[sn].ikcp.resend_at);
     ++sn;
   }
-  earliest_ = earliest;
+  way_.earliest = earliest;
 }
 
 // The first transmission's wait is left alone: from it the round trip is told.
-void Sender::on_path_changed(Instant now, std::uint32_t rto_us, const Options& options) {
+void Sender::on_path_changed(Instant now, const Rtt& rtt, Environment& env) {
+  const Options& options = env.options;
+  const std::uint32_t rto_us = rtt.rto_us();
+  if (by_time_) {
+    if (!flying_ || !way_.flight->begun()) return;
+    way_.flight->on_path_changed(in_flight_window(), controller_, controller_setup(now, env));
+    return way_.flight->rearm(in_flight_window(), rtt, options);
+  }
   const Instant soon = now + SendSlot::first_wait(rto_us, options);
   for (Seq32 sn = una_; sn != next_; ++sn) {
     SendSlot& slot = ring_[sn];
     if (slot.acked() || slot.transmissions < 2) continue;
-    slot.rto_us = std::min(slot.rto_us, rto_us);
-    slot.resend_at = earlier(slot.resend_at, soon);
-    earliest_ = earlier(earliest_, slot.resend_at);
+    slot.ikcp.rto_us = std::min(slot.ikcp.rto_us, rto_us);
+    slot.ikcp.resend_at = earlier(slot.ikcp.resend_at, soon);
+    way_.earliest = earlier(way_.earliest, slot.ikcp.resend_at);
   }
 }
 
 void Sender::release(Environment& env) {
   for (; una_ != end_; ++una_) ring_[una_].payload.reset();
+  end_flight(env);
   ring_.release(env.memory);
   next_ = end_;
   cursor_ = end_;
-  earliest_ = Instant::never();
+  if (!by_time_) way_.earliest = Instant::never();
   wanted_ = 0;
-  scanning_ = false;
+  scanning_ = by_time_;
   skips_due_ = false;
 }
 
@@ -179,9 +198,9 @@ void Sender::count_skips(const AckRound& round, const Options& options) {
       continue;
     }
     ++sn;
-    if (options.fastack_conserve && round.newest_stamp.before(slot.stamps[slot.latest()])) continue;
-    if (slot.fastack < options.resend) ++slot.fastack;
-    if (slot.fastack >= options.resend && may_resend_fast(slot, options)) skips_due_ = true;
+    if (options.fastack_conserve && round.newest_stamp.before(slot.ikcp.stamps[slot.latest()])) continue;
+    if (slot.ikcp.fastack < options.resend) ++slot.ikcp.fastack;
+    if (slot.ikcp.fastack >= options.resend && may_resend_fast(slot, options)) skips_due_ = true;
   }
 }
 
@@ -199,8 +218,8 @@ bool Sender::may_resend_fast(const SendSlot& slot, const Options& options) {
 }
 
 Sender::Cause Sender::cause_of(const SendSlot& slot, Instant now, const Options& options) const {
-  if (now >= slot.resend_at) return Cause::timeout;
-  const bool skipped = options.resend > 0 && slot.fastack >= options.resend;
+  if (now >= slot.ikcp.resend_at) return Cause::timeout;
+  const bool skipped = options.resend > 0 && slot.ikcp.fastack >= options.resend;
   return skipped && may_resend_fast(slot, options) ? Cause::fast : Cause::none;
 }
 
@@ -217,7 +236,7 @@ bool Sender::resend_due(OutDatagram& out, Heading heading, const Moment& moment,
       if (header_bytes + slot.payload.length() > out.room()) return false;
       resend(out, heading, cursor_, cause, moment, rtt, env);
     }
-    earliest_ = earlier(earliest_, slot.resend_at);
+    way_.earliest = earlier(way_.earliest, slot.ikcp.resend_at);
     ++cursor_;
   }
   return true;
@@ -228,7 +247,7 @@ void Sender::resend(OutDatagram& out, Heading heading, Seq32 sn, Cause cause, co
   SendSlot& slot = ring_[sn];
   const Options& options = env.options;
   const bool timed_out = cause == Cause::timeout;
-  if (timed_out) slot.rto_us = backed_off(slot.rto_us, rtt.rto_us(), options.nodelay);
+  if (timed_out) slot.ikcp.rto_us = backed_off(slot.ikcp.rto_us, rtt.rto_us(), options.nodelay);
   scan_timeout_ |= timed_out;
   scan_fast_ |= !timed_out;
   ++(timed_out ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
@@ -236,8 +255,8 @@ void Sender::resend(OutDatagram& out, Heading heading, Seq32 sn, Cause cause, co
   env.counters.bytes_retransmitted += slot.payload.length();
   ++env.counters.segments_sent;
   ++retransmissions_;
-  slot.resend_at = moment.now + Duration::us(slot.rto_us);
-  slot.fastack = 0;
+  slot.ikcp.resend_at = moment.now + Duration::us(slot.ikcp.rto_us);
+  slot.ikcp.fastack = 0;
   slot.record(moment);
   dead_ |= slot.transmissions >= options.dead_link;
   write_segment(out, heading, slot, sn, moment);

@@ -14,6 +14,7 @@
 #include "buf/segment_queue.hpp"
 #include "proto/congestion.hpp"
 #include "proto/kcp/environment.hpp"
+#include "proto/kcp/flight.hpp"
 #include "proto/kcp/rtt.hpp"
 #include "proto/kcp/send_slot.hpp"
 #include "proto/kcp/wire.hpp"
@@ -32,7 +33,17 @@ struct AckRound {
 class Sender {
  public:
   // Both windows begin at `first`, and the peer's window at ikcp's 128 until it tells its own.
-  explicit Sender(Seq32 first) : una_(first), next_(first), end_(first), cursor_(first), peer_una_(first) {}
+  Sender(Seq32 first, const Options& options)
+      : una_(first),
+        next_(first),
+        end_(first),
+        cursor_(first),
+        peer_una_(first),
+        scanning_(options.by_time()),
+        by_time_(options.by_time()),
+        controller_(options.congestion) {
+    if (by_time_) way_.essence = {};
+  }
 
   // All or nothing, as SendResult tells.
   SendResult send(SegmentQueue& message, Environment& env);
@@ -50,7 +61,7 @@ class Sender {
   // … and for an ACK its sn and ts.
   void on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env);
   // After the last segment, when an ACK counted or una moved: frees what una covers, counts skips, lets the controller grow.
-  void end_round(AckRound& round, const Moment& moment, Congestion& congestion, Environment& env);
+  void end_round(AckRound& round, const Moment& moment, const Rtt& rtt, Congestion& congestion, Environment& env);
 
   // The short way of what nearly all datagrams tell. Nothing new, by una and wnd:
   bool knows(Seq32 una, std::uint16_t window) const { return una == una_ && knows_window(una, window); }
@@ -65,23 +76,32 @@ class Sender {
   // True when write() would find something, were there room.
   bool wants_write(Instant now, const Congestion& congestion, const Options& options) const;
   // No resend is due: then write() writes what write_new() does.
-  bool quiet(Instant now) const { return !scanning_ && !skips_due_ && now < earliest_; }
+  bool quiet(Instant now) const { return !scanning_ && !skips_due_ && now < way_.earliest; }
   // Segments that the windows would let out now, …
   std::uint32_t sendable(const Congestion& congestion, const Options& options) const;
   // … and the first transmission of `count` ≤ sendable() of them, while `out` has room. False when it had none.
   bool write_new(std::uint32_t count, OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt,
                  Congestion& congestion, Environment& env);
   // Drops the resend deadline's slack: after this next_resend() is exact. Call when it has passed.
-  void refresh(Instant now);
+  void refresh(Instant now, const Rtt& rtt, const Options& options);
   // Not later than the earliest resend; in the past while a scan is unfinished, never() when nothing is in flight.
-  Instant next_resend() const {
-    if (una_ == next_) return Instant::never();
-    return scanning_ ? Instant::at_us(0) : earliest_;
-  }
+  Instant next_resend() const { return scanning_ ? next_resend_of_scan() : way_.earliest; }
 
   // Another path leads to the peer. What is in flight was lost on the old one, or its ACK was: whatever has been waiting for
   // longer than a first transmission waits no longer than that from now on. Walks over what is in flight.
-  void on_path_changed(Instant now, std::uint32_t rto_us, const Options& options);
+  void on_path_changed(Instant now, const Rtt& rtt, Environment& env);
+
+  // With recovery by time: the flow goes on under another controller. False by ikcp's law, which knows no other.
+  bool switch_congestion(congestion::Kind kind, Instant now, Environment& env);
+  // What the controller allows: segments, Congestion::unbounded when it bounds nothing or is not known yet; bytes a second, 0
+  // when it names no rate. Of recovery by time only.
+  struct Allowance {
+    congestion::Kind kind;
+    std::uint32_t segments;
+    std::uint32_t threshold;
+    std::uint64_t rate;
+  };
+  Allowance allowance(const Options& options) const;
 
   void release(Environment& env);
 
@@ -103,6 +123,7 @@ class Sender {
   }
 
   bool drained() const { return una_ == end_; }
+  bool by_time() const { return by_time_; }
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(next_.distance_from(una_)); }
   std::uint32_t unsent() const { return static_cast<std::uint32_t>(end_.distance_from(next_)); }
   bool blocked_by_peer() const { return peer_window_ == 0 && unsent() > 0; }
@@ -125,6 +146,11 @@ class Sender {
   std::uint32_t retransmissions() const { return retransmissions_; }
 
  private:
+  // By ikcp's law in the midst of a scan, or by time.
+  Instant next_resend_of_scan() const {
+    if (by_time_) return flying_ ? way_.flight->wake_at() : Instant::never();
+    return una_ == next_ ? Instant::never() : Instant::at_us(0);
+  }
   enum class Cause : std::uint8_t { none, timeout, fast };  // of a resend
 
   std::uint32_t window(const Congestion& congestion, const Options& options) const {
@@ -151,36 +177,63 @@ class Sender {
   static void write_segment(OutDatagram& out, Heading heading, const SendSlot& slot, Seq32 sn, const Moment& moment);
   void end_scan(const Moment& moment, Congestion& congestion, const Options& options);
 
+  // Recovery by time (sender_by_time.cpp).
+  Flight::Window in_flight_window() { return {ring_, una_, next_}; }
+  static congestion::Setup controller_setup(Instant now, Environment& env);
+  bool begin_flight(Environment& env);
+  void end_flight(Environment& env);
+  void take_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env);
+  void end_round_by_time(AckRound& round, const Moment& moment, const Rtt& rtt, Environment& env);
+  void write_by_time(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
+  bool write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
+  bool wants_write_by_time(Instant now, const Options& options) const;
+
   [[no_unique_address]] SendRing ring_;
   Seq32 una_;  // oldest unacknowledged segment
-  Instant earliest_ =
-      Instant::never();  // no unacknowledged segment in flight, that a running scan has passed, is due before
-  Seq32 next_;           // first unsent segment
-  Seq32 end_;            // the sn of the next segment to be queued
-  Seq32 cursor_;         // where the running scan goes on
-  Seq32 peer_una_;       // newest una that the peer told
+  // By ikcp's law: no unacknowledged segment in flight, that a running scan has passed, is due before `earliest`. By time: the
+  // flight while there is one, else what is remembered of the last.
+  struct Remembered {
+    std::uint32_t rate_kib_s;
+    std::uint16_t window_segments;
+    std::uint16_t threshold_segments;
+  };
+  union Way {
+    Instant earliest = Instant::never();
+    Flight* flight;
+    Remembered essence;
+  };
+  Way way_;
+  Seq32 next_;      // first unsent segment
+  Seq32 end_;       // the sn of the next segment to be queued
+  Seq32 cursor_;    // where the running scan goes on
+  Seq32 peer_una_;  // newest una that the peer told
   std::uint32_t retransmissions_ = 0;
   std::uint16_t peer_window_ = 128;      // segments, from the newest datagram
   std::uint16_t peer_window_max_ = 128;  // the largest window told: what its longest message can be
   std::uint16_t wanted_ = 0;             // segments of the message refused last; 0: none
-  bool peer_window_known_ : 1 = false;   // the peer told its window at least once
-  bool scanning_ : 1 = false;            // a scan for due resends was begun and not ended
+  bool scanning_ : 1;                    // a scan for due resends was begun and not ended; always with recovery by time
   bool skips_due_ : 1 = false;           // some segment's fastack has reached the threshold
+  bool by_time_ : 1;                     // Recovery::rack
+  bool peer_window_known_ : 1 = false;   // the peer told its window at least once
   bool scan_timeout_ : 1 = false;        // the running scan resent after a timeout
   bool scan_fast_ : 1 = false;           // the running scan resent early
   bool dead_ : 1 = false;
+  bool flying_ : 1 = false;          // by time: there is a flight
+  bool reordered_ : 1 = false;       // … an earlier one saw segments overtake each other
+  congestion::Kind controller_ : 7;  // … what it is under
 };
 
 inline bool Sender::wants_write(Instant now, const Congestion& congestion, const Options& options) const {
+  if (scanning_ && by_time_) return wants_write_by_time(now, options);
   if (next_ != end_ && in_flight() < window(congestion, options)) return true;
-  return in_flight() > 0 && (scanning_ || skips_due_ || now >= earliest_);
+  return in_flight() > 0 && (scanning_ || skips_due_ || now >= way_.earliest);
 }
 
 inline SendResult Sender::send_one(Segment& payload, Environment& env) {
   PENSTOCK_ASSERT(!env.options.stream && payload.length() <= env.options.mss());
   if (unsent() >= env.options.send_queue_segments_max) return refuse_full(1, env);
   const auto count = static_cast<std::uint32_t>(end_.distance_from(una_)) + 1;
-  if (!ring_.reserve(env.memory, count, una_, end_)) return refuse_for_memory(env);
+  if (!ring_.reserve(env.memory, count, una_, end_) || (by_time_ && !begin_flight(env))) return refuse_for_memory(env);
   const std::uint32_t bytes = payload.length();
   constexpr std::uint8_t fragment = 0;
   if (bytes > 0 && env.blocks.compacted(payload)) ring_.place(end_, std::move(payload), fragment);
@@ -211,15 +264,15 @@ inline bool Sender::write_new(std::uint32_t count, OutDatagram& out, Heading hea
   for (; sn != end && out.room() >= header_bytes; ++sn) {
     SendSlot& slot = ring_[sn];
     if (slot.payload.length() > out.room() - header_bytes) break;
-    slot.rto_us = rto_us;
-    slot.resend_at = resend_at;
+    slot.ikcp.rto_us = rto_us;
+    slot.ikcp.resend_at = resend_at;
     slot.record_first(moment);
     write_segment(out, heading, slot, sn, moment);
     congestion.on_sent(1, slot.payload.length(), moment.now);
   }
   if (sn == next_) return count == 0;
   env.counters.segments_sent += static_cast<std::uint32_t>(sn.distance_from(next_));
-  earliest_ = earlier(earliest_, resend_at);
+  if (resend_at < way_.earliest) way_.earliest = resend_at;
   next_ = sn;
   return sn == end;
 }
@@ -260,10 +313,10 @@ inline void Sender::acknowledge(SendSlot& slot, AckRound& round) {
 
 inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, Instant now, Rtt& rtt, Congestion& congestion,
                                 Environment& env) {
-  if (una_ == next_) return false;
+  if (una_ == next_ || by_time_) return false;
   SendSlot& slot = ring_[una_];
   const Seq32 behind = una_ + 1;
-  if (slot.acked() || slot.transmissions != 1 || slot.stamps[0] != echo) return false;
+  if (slot.acked() || slot.transmissions != 1 || slot.ikcp.stamps[0] != echo) return false;
   if (behind != next_ && ring_[behind].acked()) return false;
   const std::uint32_t age_us = slot.first_age_us(now, env.options);
   rtt.sample(age_us, env.options);
@@ -279,7 +332,7 @@ inline bool Sender::take_oldest(Stamp32 echo, std::uint16_t window, Instant now,
   slot.payload.reset();
   una_ = behind;
   if (cursor_.before(behind)) cursor_ = behind;
-  if (behind == next_) earliest_ = Instant::never();
+  if (behind == next_) way_.earliest = Instant::never();
   if (behind == end_) ring_.release(env.memory);
   return true;
 }
@@ -293,6 +346,7 @@ inline void Sender::on_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Momen
     ++env.counters.acks_stale;
     return;
   }
+  if (by_time_) return take_ack(round, sn, stamp, moment, rtt, env);
   SendSlot& slot = ring_[sn];
   const auto age_us = slot.since(stamp, moment);
   if (!age_us) {

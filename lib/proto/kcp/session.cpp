@@ -19,7 +19,7 @@ static_assert(ReliableSession<Session>);
 
 Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start& start)
     : env_(&env),
-      sender_(start.send_first),
+      sender_(start.send_first, env.options),
       proven_(start.opening == Opening::by_us),
       conv_(conv),
       receiver_(start.receive_first),
@@ -39,7 +39,7 @@ void Session::on_timeout(Instant now) {
     retry_owed_ = false;
   }
   if (!probe_.on_timeout(now, env_->options)) return finish(CloseReason::stalled);
-  sender_.refresh(now);
+  sender_.refresh(now, rtt_, env_->options);
 }
 
 SendResult Session::send(SegmentQueue& message, Instant now) {
@@ -78,9 +78,9 @@ void Session::close(CloseReason reason, Instant now) {
 }
 
 std::optional<Received> Session::poll_part() {
-  const bool was_shut = receiver_.window(env_->options) == 0;
+  const std::uint32_t before = receiver_.window(env_->options);
   auto received = receiver_.poll_receive(*env_);
-  if (was_shut && received) probe_.owe_wins();
+  if (received && is_worth_telling(before, receiver_.window(env_->options))) probe_.owe_wins();
   return received;
 }
 
@@ -110,17 +110,34 @@ void Session::ask_for_life(bool first) {
 void Session::on_path_changed(Instant now) {
   rtt_ = Rtt(env_->options);
   congestion_ = Congestion(controller(env_->options), env_->options.mss());
-  sender_.on_path_changed(now, rtt_.rto_us(), env_->options);
+  sender_.on_path_changed(now, rtt_, *env_);
 }
 
 bool Session::idle() const { return sender_.drained() && acks_.empty() && !receiver_.holds() && !probe_.owes(); }
 
+bool Session::switch_congestion(congestion::Kind kind, Instant now) {
+  return sender_.switch_congestion(kind, now, *env_);
+}
+
+Sender::Allowance Session::allowance() const {
+  if (env_->options.by_time()) return sender_.allowance(env_->options);
+  const bool none = congestion_.kind() == Congestion::Kind::none;
+  return {.kind = none ? congestion::Kind::none : congestion::Kind::kcp,
+          .segments = congestion_.window(),
+          .threshold = congestion_.ssthresh(),
+          .rate = 0};
+}
+
 Stats Session::stats() const {
+  const Sender::Allowance allowed = allowance();
   return {.srtt_us = rtt_.srtt_us(),
           .rttvar_us = rtt_.rttvar_us(),
           .rto_us = rtt_.rto_us(),
-          .cwnd = congestion_.window(),
-          .ssthresh = congestion_.ssthresh(),
+          .cwnd = allowed.segments,
+          .ssthresh = allowed.threshold,
+          .pacing_rate = allowed.rate,
+          .congestion = allowed.kind,
+          .by_time = env_->options.by_time(),
           .snd_wnd = env_->options.snd_wnd,
           .peer_window = sender_.peer_window(),
           .in_flight = sender_.in_flight(),

@@ -41,16 +41,19 @@ struct Stats {
   std::uint32_t srtt_us = 0;  // 0 before the first sample
   std::uint32_t rttvar_us = 0;
   std::uint32_t rto_us = 0;
-  std::uint32_t cwnd = 0;               // segments; Congestion::unbounded without a congestion window
-  std::uint32_t ssthresh = 0;           // segments
-  std::uint32_t snd_wnd = 0;            // segments
-  std::uint32_t peer_window = 0;        // segments the peer can take
-  std::uint32_t in_flight = 0;          // segments sent and not acknowledged by una
-  std::uint32_t unsent = 0;             // segments
-  std::uint32_t queued_bytes = 0;       // payload not acknowledged, sent or not
-  std::uint32_t undelivered = 0;        // segments in order that the service has not taken
-  std::uint32_t receive_window = 0;     // segments, as advertised
-  std::uint32_t retransmissions = 0;    // of this session, for either cause
+  std::uint32_t cwnd = 0;                                // segments; Congestion::unbounded without a congestion window
+  std::uint32_t ssthresh = 0;                            // segments
+  std::uint64_t pacing_rate = 0;                         // bytes a second; 0: the controller names none
+  congestion::Kind congestion = congestion::Kind::none;  // its controller
+  bool by_time = false;                                  // recovery
+  std::uint32_t snd_wnd = 0;                             // segments
+  std::uint32_t peer_window = 0;                         // segments the peer can take
+  std::uint32_t in_flight = 0;                           // segments sent and not acknowledged by una
+  std::uint32_t unsent = 0;                              // segments
+  std::uint32_t queued_bytes = 0;                        // payload not acknowledged, sent or not
+  std::uint32_t undelivered = 0;                         // segments in order that the service has not taken
+  std::uint32_t receive_window = 0;                      // segments, as advertised
+  std::uint32_t retransmissions = 0;                     // of this session, for either cause
   std::uint32_t segments_sent = 0;      // for the first time; both modulo 2^32, as the sequence numbers they are
   std::uint32_t segments_received = 0;  // in order
 };
@@ -93,7 +96,7 @@ class Session {
   std::optional<Received> poll_receive() {
     // A message alone has never shut the window.
     if (receiver_.holds_lone()) return receiver_.take_message(*env_);
-    if (!receiver_.whole_next(env_->options)) return poll_part();
+    if (sender_.by_time() || !receiver_.whole_next(env_->options)) return poll_part();
     // The peer asks after a shut window seldom, so that it is told of the open one unasked.
     if (receiver_.window(env_->options) == 0) probe_.owe_wins();
     return receiver_.take_whole(*env_);
@@ -139,6 +142,8 @@ class Session {
   // The peer is reached by another path now: what was learnt of the old one is forgotten, and what was lost on it is sent
   // again by the timeout of a new session.
   void on_path_changed(Instant now);
+  // The flow goes on under another controller. False when recovery is ikcp's, which has only its own and none.
+  bool switch_congestion(congestion::Kind kind, Instant now);
 
   // The peer proved that it receives at its address, or we chose the address ourselves.
   bool proven() const { return proven_; }
@@ -163,6 +168,14 @@ class Session {
   void release();
 
  private:
+  Sender::Allowance allowance() const;
+  // ikcp tells of a window that was shut once anything is free, be it one segment. With recovery by time we tell when half of it
+  // is free, whether it was shut or small: once for a window's worth, and never of crumbs (RFC 1122, 4.2.3.3).
+  bool is_worth_telling(std::uint32_t before, std::uint32_t after) const {
+    if (!env_->options.by_time()) return before == 0;
+    const std::uint32_t half = env_->options.receive_window() / 2;
+    return before < half && after >= half;
+  }
   enum class Phase : std::uint8_t { open, closing, closed };
 
   template <Plain kind>
@@ -176,7 +189,10 @@ class Session {
   Refusal take_pushes(Segment& datagram, SegmentReader& reader, Instant now);
   Refusal store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now);
   Refusal take_other_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
+  Refusal take_fresh_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now);
   Refusal refuse_for_memory(Seq32 sn);
+  void owe_data_ack(AckEntry entry, Seq32 una_before, Instant now);
+  [[gnu::noinline]] void owe_least_acks(AckEntry entry, Seq32 una_before, Instant now);
   void owe_ack(bool added, Instant now);
   static Segment payload_of(const Header& header, Segment& datagram, const SegmentReader& reader);
   void on_ack(AckRound& round, const Header& header, const Moment& moment);

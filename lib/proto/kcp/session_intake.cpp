@@ -63,12 +63,16 @@ Refusal Session::take_run(Segment& datagram, Instant now) {
   const auto behind = reader.all_alike();
   if (!behind || *behind == 0 || *behind >= receiver_.window(env_->options)) return take_other(datagram, now);
   if (!receiver_.make_room(*behind + 1, *env_)) return take_other(datagram, now);
+  const bool only_latest = sender_.by_time();
   std::uint32_t left = *behind;
+  AckEntry entry;
   do {
     const Header header = reader.header();
     receiver_.place_next(payload_of(header, datagram, reader));
-    owe_ack(acks_.add_fresh(env_->memory, {header.sn, header.stamp}), now);
+    entry = {header.sn, header.stamp};
+    if (!only_latest) owe_ack(acks_.add_fresh(env_->memory, entry), now);
   } while (left-- > 0 && reader.next());
+  if (only_latest) owe_least_acks(entry, entry.sn, now);
   env_->counters.segments_received += *behind + 1;
   return Refusal::none;
 }
@@ -156,7 +160,8 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment, Storage s
       ++env_->counters.probes_received;
     }
   }
-  if (round.acked.segments != 0 || round.una.after(sender_.una())) sender_.end_round(round, moment, congestion_, *env_);
+  if (round.acked.segments != 0 || round.una.after(sender_.una()))
+    sender_.end_round(round, moment, rtt_, congestion_, *env_);
   return took_data ? Refusal::none : refused;
 }
 
@@ -189,8 +194,21 @@ inline Refusal Session::take_pushes(Segment& datagram, SegmentReader& reader, In
 inline Refusal Session::store_next(Segment&& payload, Seq32 sn, Stamp32 stamp, Instant now) {
   if (!receiver_.store_next(std::move(payload), *env_)) return refuse_for_memory(sn);
   ++env_->counters.segments_received;
-  owe_ack(acks_.add_fresh(env_->memory, {sn, stamp}), now);
+  owe_data_ack({sn, stamp}, sn, now);
   return Refusal::none;
+}
+
+// For data that was stored; una was `una_before` until then. ikcp names each segment, and so do we by its law.
+inline void Session::owe_data_ack(AckEntry entry, Seq32 una_before, Instant now) {
+  if (sender_.by_time()) return owe_least_acks(entry, una_before, now);
+  owe_ack(acks_.add_fresh(env_->memory, entry), now);
+}
+
+void Session::owe_least_acks(AckEntry entry, Seq32 una_before, Instant now) {
+  const Seq32 una = receiver_.una();
+  if (!proven_ || una == una_before) return owe_ack(acks_.add_fresh(env_->memory, entry), now);
+  if (una != una_before + 1 && !acks_.empty()) acks_.forget(una_before, una, env_->memory);
+  owe_ack(acks_.add_passed(env_->memory, entry), now);
 }
 
 // What follows from one more ACK owed; `added` when the list had room for it.
@@ -215,26 +233,31 @@ Refusal Session::take_other_push(const Header& header, Segment& datagram, const 
     receiver_.watch_gap(now, env_->options);
     return Refusal::beyond_window;
   }
-  if (place == Receiver::Place::fresh) {
-    if (phase_ != Phase::open) return Refusal::closed;
-    // Two fragments of one datagram may contradict each other only now that the first is held.
-    const bool judged = reader.alone() || receiver_.fragment_fits(header.sn, header.fragment, env_->options);
-    if (!judged) return Refusal::bad_fragment;
-    if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
-      return refuse_for_memory(header.sn);
-    }
-    ++counters.segments_received;
-  } else {
-    ++counters.duplicates;
-    // Nothing before the first segment that we owe an ACK was data: an empty PUSH there is the peer's ping.
-    const bool is_ping = header.length == 0 && (acks_.empty() || header.sn.before(acks_.front().sn));
-    if (!proven_ && is_ping) {
-      probe_.on_ping(header.sn, header.stamp);
-      return Refusal::none;
-    }
+  if (place == Receiver::Place::fresh) return take_fresh_push(header, datagram, reader, now);
+  ++counters.duplicates;
+  // Nothing before the first segment that we owe an ACK was data: an empty PUSH there is the peer's ping.
+  const bool is_ping = header.length == 0 && (acks_.empty() || header.sn.before(acks_.front().sn));
+  if (!proven_ && is_ping) {
+    probe_.on_ping(header.sn, header.stamp);
+    return Refusal::none;
   }
   receiver_.watch_gap(now, env_->options);
   owe_ack(acks_.add(env_->memory, {header.sn, header.stamp}), now);
+  return Refusal::none;
+}
+
+Refusal Session::take_fresh_push(const Header& header, Segment& datagram, const SegmentReader& reader, Instant now) {
+  if (phase_ != Phase::open) return Refusal::closed;
+  // Two fragments of one datagram may contradict each other only now that the first is held.
+  const bool judged = reader.alone() || receiver_.fragment_fits(header.sn, header.fragment, env_->options);
+  if (!judged) return Refusal::bad_fragment;
+  const Seq32 una_before = receiver_.una();
+  if (!receiver_.store(header.sn, header.fragment, payload_of(header, datagram, reader), *env_)) {
+    return refuse_for_memory(header.sn);
+  }
+  ++env_->counters.segments_received;
+  receiver_.watch_gap(now, env_->options);
+  owe_data_ack({header.sn, header.stamp}, una_before, now);
   return Refusal::none;
 }
 

@@ -105,3 +105,38 @@ TEST_CASE("without memory the two in place still work") {
   list.clear(bench.memory);
   bench.memory.give(taken, 256);
 }
+
+TEST_CASE("of a run that una has passed only the latest is named") {
+  Bench bench(1 << 16);
+  AckList list;
+  REQUIRE(list.add(bench.memory, entry(1, 5)));  // a question, say
+  for (std::uint32_t sn = 10; sn < 40; ++sn) REQUIRE(list.add_passed(bench.memory, entry(sn, sn)));
+  REQUIRE(list.count() == 2);
+  CHECK(list.owed()[0].sn.raw() == 1);
+  CHECK(list.owed()[1].sn.raw() == 39);
+  CHECK(list.owed()[1].stamp.raw() == 39);
+  // What came between stays, and ends the run.
+  REQUIRE(list.add_fresh(bench.memory, entry(50)));
+  REQUIRE(list.add_passed(bench.memory, entry(40)));
+  REQUIRE(list.add_passed(bench.memory, entry(41)));
+  REQUIRE(list.count() == 4);
+  CHECK(list.owed()[2].sn.raw() == 50);
+  CHECK(list.owed()[3].sn.raw() == 41);
+  list.drop(4, bench.memory);
+  REQUIRE(list.add_passed(bench.memory, entry(60)));
+  CHECK(list.count() == 1);
+  list.clear(bench.memory);
+}
+
+TEST_CASE("what una jumps over is forgotten, and nothing else") {
+  Bench bench(1 << 16);
+  AckList list;
+  for (const std::uint32_t sn : {9u, 12u, 15u, 11u, 13u, 10u}) REQUIRE(list.add(bench.memory, entry(sn)));
+  list.forget(Seq32(10), Seq32(14), bench.memory);
+  REQUIRE(list.count() == 2);
+  CHECK(list.owed()[0].sn.raw() == 9);
+  CHECK(list.owed()[1].sn.raw() == 15);
+  list.forget(Seq32(9), Seq32(16), bench.memory);
+  CHECK(list.empty());
+  CHECK(bench.memory.in_use_bytes() == 0);
+}

@@ -75,6 +75,34 @@ TEST_CASE("a receiver who claims by una what he never got frees a segment a clai
   CHECK(bench.world.counters.acks_forged == 1000);
 }
 
+TEST_CASE("by time a claim frees what it covers, and is no delivery by which a window grows or a path looks faster") {
+  using congestion::Kind;
+  for (const Kind kind : {Kind::kcp, Kind::newreno, Kind::cubic, Kind::bbr}) {
+    INFO(name_of(kind));
+    Options options = quick();
+    options.recovery = Recovery::rack;
+    options.congestion = kind;
+    options.rto_initial_ms = 60'000;
+    options.snd_wnd = 1000;
+    options.send_queue_segments_max = 2000;
+    options.mtu = 50;  // full segments, as windows are of bytes
+    const std::string full(options.mss(), 'x');
+    SessionBench bench(options, ours(),
+                       {.memory_bytes = 4u << 20, .blocks = {{4096, 64, 64}}, .chunks = 4096, .datagrams = 4096});
+    for (int i = 0; i < 1500; ++i) REQUIRE(bench.send(full) == SendResult::accepted);
+    std::uint32_t sent = static_cast<std::uint32_t>(bench.sent(0).size());
+    const std::uint32_t begin = bench.session.stats().cwnd;
+    for (int ms = 1; ms <= 50; ++ms) {
+      REQUIRE(bench.deliver(wire({{.command = Command::wins, .una = sent, .wnd = 1000}}), 10 * ms) == Refusal::none);
+      const auto more = static_cast<std::uint32_t>(bench.sent(10 * ms).size());
+      sent += more;
+      REQUIRE(more <= begin);
+    }
+    CHECK(bench.session.stats().cwnd <= begin);
+    CHECK(bench.session.stats().in_flight <= begin);
+  }
+}
+
 TEST_CASE("one receipt told in a hundred ACKs, or a hundred times, lets the window grow once") {
   Options options = quick();
   options.no_congestion_window = false;

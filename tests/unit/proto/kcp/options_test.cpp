@@ -56,6 +56,9 @@ TEST_CASE("nodelay lowers the floor of the RTO") {
 TEST_CASE("each field is bounded under its own name") {
   CHECK(fault_of(&Options::nodelay, 2) == "");
   CHECK(fault_of(&Options::nodelay, 3) == "nodelay");
+  CHECK(fault_of(&Options::loss_percent, 0) == "loss_percent");
+  CHECK(fault_of(&Options::loss_percent, 50) == "");
+  CHECK(fault_of(&Options::loss_percent, 51) == "loss_percent");
   CHECK(fault_of(&Options::dead_link, 1) == "dead_link");
   CHECK(fault_of(&Options::dead_link, 2) == "");
   CHECK(fault_of(&Options::dead_link, 255) == "");

@@ -16,7 +16,7 @@ TEST_CASE("the first and the last three transmissions are remembered to the micr
       };
       slot.record(at(sent));
       REQUIRE(slot.transmissions == sent);
-      REQUIRE(slot.stamps[slot.latest()] == at(sent).stamp);
+      REQUIRE(slot.ikcp.stamps[slot.latest()] == at(sent).stamp);
       for (int asked = 1; asked <= 40; ++asked) {
         const bool remembered = asked <= sent && (asked == 1 || asked > sent - 3);
         const auto age = slot.since(at(asked).stamp, at(50));
@@ -48,8 +48,8 @@ TEST_CASE("the age of an only transmission follows from when it is to be repeate
     options.nodelay = quick ? 1 : 0;
     const Moment sent = Moment::at(Instant::at_us(7'333), Stamp32(5));
     SendSlot slot;
-    slot.rto_us = 123'457;
-    slot.resend_at = sent.now + SendSlot::first_wait(slot.rto_us, options);
+    slot.ikcp.rto_us = 123'457;
+    slot.ikcp.resend_at = sent.now + SendSlot::first_wait(slot.ikcp.rto_us, options);
     slot.record_first(sent);
     for (const std::int64_t age : {0L, 1L, 999L, 123'456L, 4'000'000'000L}) {
       const Instant now = sent.now + Duration::us(age);
@@ -66,4 +66,26 @@ TEST_CASE("nothing is remembered of a slot that was never sent") {
   CHECK(slot.fragment == 3);
   CHECK(!slot.acked());
   CHECK(!slot.since(Stamp32(0), Moment::at(Instant::at_us(0), Stamp32(0))));
+}
+
+TEST_CASE("by time: the first and the last three copies are known to the microsecond") {
+  for (const std::uint32_t origin : {0u, 0xffff'ff00u, 0x7fff'ff00u}) {
+    SendSlot slot;
+    for (int sent = 1; sent <= 40; ++sent) {
+      const auto at = [&](int copy) {
+        return Moment::at(Instant::at_us(4'294'000'000 + copy * 7'333), Stamp32(origin));
+      };
+      slot.record_flown(at(sent).now);
+      REQUIRE(slot.transmissions == sent);
+      for (int asked = 1; asked <= 40; ++asked) {
+        const bool remembered = asked <= sent && (asked == 1 || asked > sent - 3);
+        const auto copy = slot.copy_named(at(asked).stamp, at(50));
+        INFO("sent " << sent << " asked " << asked);
+        REQUIRE(copy.has_value() == remembered);
+        if (!remembered) continue;
+        REQUIRE(copy->age_us == (50u - static_cast<unsigned>(asked)) * 7'333u);
+        REQUIRE((copy->place == Flown::latest) == (asked == sent));
+      }
+    }
+  }
 }

@@ -24,7 +24,7 @@ inline Options plain() {
 struct SenderBench {
   explicit SenderBench(const Options& options = plain(), Seq32 first = {})
       : world(options),
-        sender(first),
+        sender(first, options),
         rtt(options),
         congestion(options.no_congestion_window ? Congestion::Kind::none : Congestion::Kind::kcp, options.mss()) {
     tell_window(128);
@@ -65,7 +65,7 @@ struct SenderBench {
     AckRound round = sender.begin_round();
     sender.on_window(round, Seq32(una), window, world.env);
     for (const Ack& ack : acks) sender.on_ack(round, Seq32(ack.sn), Stamp32(ack.ts), moment(), rtt, world.env);
-    sender.end_round(round, moment(), congestion, world.env);
+    sender.end_round(round, moment(), rtt, congestion, world.env);
     return round;
   }
   void tell_window(std::uint16_t window) { acknowledge(now_us, {}, sender.una().raw(), window); }

@@ -119,7 +119,7 @@ TEST_CASE("a fast resend keeps the RTO and counts anew") {
   // The segment keeps the 200 ms it was first sent with.
   bench.acknowledge(21'000, {{2, 0}, {3, 0}}, 0);
   CHECK(bench.write_sns(21'000) == Sns{0});
-  bench.sender.refresh(Instant::at_us(221'000));
+  bench.sender.refresh(Instant::at_us(221'000), bench.rtt, bench.world.env.options);
   CHECK(bench.sender.next_resend() == Instant::at_us(221'000));
 }
 
@@ -233,7 +233,7 @@ TEST_CASE("the deadline is a lower bound that refresh makes exact") {
   bench.write(100'000);
   bench.acknowledge(110'000, {{0, 0}}, 1);
   CHECK(bench.sender.next_resend() == Instant::at_us(225'000));
-  bench.sender.refresh(Instant::at_us(225'000));
+  bench.sender.refresh(Instant::at_us(225'000), bench.rtt, bench.world.env.options);
   CHECK(bench.sender.next_resend() == Instant::at_us(325'000));
   CHECK(bench.write(225'000).empty());
 }

@@ -177,7 +177,7 @@ TEST_CASE("the peer's window is taken from the newest una, and the larger of two
 
 TEST_CASE("the first window told replaces the assumed 128, be it smaller") {
   World world(plain());
-  Sender sender{Seq32()};
+  Sender sender(Seq32(), plain());
   CHECK(sender.peer_window() == 128);
   AckRound round = sender.begin_round();
   sender.on_window(round, Seq32(0), 32, world.env);

@@ -225,3 +225,42 @@ TEST_CASE("F2: a forged ts in an ACK is no sample and frees nothing") {
   CHECK(bench.deliver(wire({ack(0, 1'000, 1)}), 1'050) == Refusal::none);
   CHECK(bench.session.stats().srtt_us == 50'000);
 }
+
+TEST_CASE("with recovery by time una tells what it has passed, and one ACK names the latest of it") {
+  Options options = quick();
+  options.recovery = Recovery::rack;
+  Bench bench(options);
+  REQUIRE(bench.deliver(wire({push(0, "a", 0, 5), push(1, "b", 0, 5), push(2, "c", 0, 6)})) == Refusal::none);
+  auto sent = bench.sent();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].header.command == Command::ack);
+  CHECK(sent[0].header.sn == Seq32(2));
+  CHECK(sent[0].header.stamp == Stamp32(6));
+  CHECK(sent[0].header.una == Seq32(3));
+  // What una has not passed is named, and so is a question for a sign of life.
+  REQUIRE(bench.deliver(wire({push(4, "e", 0, 7), push(5, "f", 0, 8), push(2, "", 0, 77)})) == Refusal::none);
+  sent = bench.sent();
+  REQUIRE(sent.size() == 3);
+  CHECK(sent[0].header.sn == Seq32(4));
+  CHECK(sent[1].header.sn == Seq32(5));
+  CHECK(sent[2].header.sn == Seq32(2));
+  CHECK(sent[2].header.stamp == Stamp32(77));
+}
+
+TEST_CASE("ACKs that wait for data are forgotten once una has passed what they name") {
+  Options options = quick();
+  options.recovery = Recovery::rack;
+  options.ack_delay_ms = 40;
+  Bench bench(options);
+  REQUIRE(bench.deliver(wire({push(2, "c", 0, 5)})) == Refusal::none);
+  REQUIRE(bench.deliver(wire({push(1, "b", 0, 6)})) == Refusal::none);
+  REQUIRE(bench.deliver(wire({push(4, "e", 0, 7)})) == Refusal::none);
+  REQUIRE(bench.deliver(wire({push(0, "a", 0, 8)})) == Refusal::none);
+  bench.session.on_timeout(at_ms(40));
+  const auto sent = bench.sent(40);
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[0].header.sn == Seq32(4));
+  CHECK(sent[0].header.una == Seq32(3));
+  CHECK(sent[1].header.sn == Seq32(0));
+  CHECK(sent[1].header.stamp == Stamp32(8));
+}

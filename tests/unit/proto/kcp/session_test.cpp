@@ -257,6 +257,37 @@ TEST_CASE("a service that opens a window that was shut volunteers a WINS") {
   CHECK(update[0].header.una.raw() == 128);
 }
 
+TEST_CASE("with recovery by time the window is told once half of it is free, and no crumbs before") {
+  Options options = quick();
+  options.recovery = Recovery::rack;
+  Bench bench(options);
+  std::uint32_t sn = 0;
+  const auto fill = [&](std::uint32_t count) {
+    for (; count > 0; --count) REQUIRE(bench.deliver(wire({push(sn++, "x")})) == Refusal::none);
+    bench.sent();
+  };
+  const auto take = [&](int count) {
+    for (; count > 0; --count) REQUIRE(bench.session.poll_receive());
+    return bench.sent();
+  };
+  fill(128);
+  CHECK(take(63).empty());
+  auto update = take(1);
+  REQUIRE(update.size() == 1);
+  CHECK(update[0].header.command == Command::wins);
+  CHECK(update[0].header.window == 64);
+  CHECK(take(64).empty());
+  // A window that was small and not shut is told of as well; one that was never below half is not.
+  fill(100);
+  CHECK(take(35).empty());
+  update = take(1);
+  REQUIRE(update.size() == 1);
+  CHECK(update[0].header.window == 64);
+  take(64);
+  fill(60);
+  CHECK(take(60).empty());
+}
+
 TEST_CASE("writable follows a full queue once there is room") {
   Bench bench;
   bench.deliver(wire({{.command = Command::wins, .wnd = 1}}));
