@@ -23,6 +23,11 @@ class Admin {
   std::string exchange(std::string_view command, const StatsSocket::Peer& peer);
 
  private:
+  std::string exchange_impair(std::string_view parameters, const StatsSocket::Peer& peer);
+  std::string exchange_congestion(std::string_view parameters, const StatsSocket::Peer& peer);
+  std::string told(std::string_view name, const Commands::Outcome& outcome, const StatsSocket::Peer& peer,
+                   std::string_view change);
+
   Commands& commands_;
   Log log_;
 };

@@ -76,7 +76,8 @@ Commands::Commands(NodeInfo info, std::span<const WorkerView> workers, std::chro
       workers_(workers.begin(), workers.end()),
       inquiries_(inquiries_of(workers)),
       snapshots_(workers.size()),
-      rehearsal_(impairments_of(info_), inquiries_, wait) {
+      rehearsal_(impairments_of(info_), inquiries_, wait),
+      controllers_(inquiries_, wait) {
   PENSTOCK_ASSERT(!workers_.empty());
   PENSTOCK_ASSERT(workers_.size() <= workers_max);
   PENSTOCK_ASSERT(info_.listeners.size() <= listeners_max);
@@ -153,6 +154,19 @@ Commands::Outcome Commands::change_impairment(std::string_view port, std::string
   const auto index = number("port", port, rehearsal_.ports());
   if (!index) return fail(index.error());
   return rehearsal_.change(*index, words);
+}
+
+Commands::Outcome Commands::switch_congestion(std::string_view what, std::string_view which, std::string_view name) {
+  const std::scoped_lock lock(mutex_);
+  const auto kind = congestion_named(name);
+  if (!kind) return fail(kind.error());
+  if (what == "listener") {
+    const auto index = number("listener", which, info_.listeners.size());
+    return index ? controllers_.switch_listener(*index, info_.listeners[*index], *kind) : fail(index.error());
+  }
+  if (what != "session") return fail("what is switched is session,ID,NAME or listener,NUMBER,NAME");
+  const auto raw = number("id", which, ~std::uint64_t{0});
+  return raw ? controllers_.switch_session(SessionId::from_raw(*raw), *kind) : fail(raw.error());
 }
 
 Commands::Outcome Commands::listener(const Parameters& parameters) {

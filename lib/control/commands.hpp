@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/controller_switch.hpp"
 #include "control/inquiry.hpp"
 #include "control/rehearsal.hpp"
 #include "control/reply.hpp"
@@ -66,6 +67,9 @@ class Commands {
   Reply run(std::string_view command, std::string_view parameters);
   // What is done to the frames of a port from now on, for the admin socket alone: see Rehearsal::change().
   Outcome change_impairment(std::string_view port, std::string_view words);
+  // For the admin socket alone: the congestion control of a "session", which is its id, or of those that a "listener", which is
+  // its number, opens from now on. See ControllerSwitch.
+  Outcome switch_congestion(std::string_view what, std::string_view which, std::string_view name);
 
  private:
   using Parameters = std::vector<std::string_view>;
@@ -94,6 +98,7 @@ class Commands {
   std::vector<Inquiry> inquiries_;        // by worker
   std::vector<StatsSnapshot> snapshots_;  // by worker: the last that was read
   Rehearsal rehearsal_;
+  ControllerSwitch controllers_;
 };
 
 }  // namespace penstock::control

@@ -113,7 +113,9 @@ enum class Service : std::uint8_t { echo, discard, sink, load = 0 };
 // What tells one session from another: the peer's endpoint and conversation number, the endpoint, or the number alone.
 enum class SessionKey : std::uint8_t { address_conv, address, conv };
 enum class Mode : std::uint8_t { message, stream };
-enum class Congestion : std::uint8_t { none, kcp };
+// How a sender finds what was lost: by ikcp's timeouts and skips, or by time, as RFC 8985 does.
+enum class Recovery : std::uint8_t { ikcp, rack };
+enum class Congestion : std::uint8_t { none, kcp, newreno, cubic, bbr };
 
 // [[listener]]: a UDP port, the protocol spoken there and the service behind it. The protocol's defaults are those of ikcp.
 struct ListenerConfig {
@@ -133,12 +135,15 @@ struct ListenerConfig {
       0;                     // how long an owed acknowledgement waits for data to ride on, 0 … 1,000; 0 = not at all
   std::uint32_t resend = 0;  // later acknowledgements that trigger a fast retransmit, 0 … 255; 0 = never
   bool nc = false;           // no congestion control
-  Congestion congestion = Congestion::kcp;  // `none` whenever nc is true
-  std::uint32_t snd_wnd = 32;               // segments, 1 … 32,768
-  std::uint32_t rcv_wnd = 128;              // segments, 1 … 32,768
-  std::uint32_t mtu = 1'400;                // bytes of UDP payload, 50 … 9,000; fits the ports it listens on
-  std::uint32_t dead_link = 20;             // transmissions of one segment after which the link is dead, 2 … 255
-  std::uint32_t probe_ms = 7'000;           // first zero-window probe, 100 … 120,000 (ikcp 1.7: 7,000; 2.0: 5,000)
+  Recovery recovery = Recovery::ikcp;
+  // `none` whenever nc is true; preset bbr with recovery by time, which the last three require
+  Congestion congestion = Congestion::kcp;
+  std::uint32_t loss_percent = 2;  // of what is sent, that bbr bears without yielding, 1 … 50
+  std::uint32_t snd_wnd = 32;      // segments, 1 … 32,768; preset 1,024 with recovery by time
+  std::uint32_t rcv_wnd = 128;     // segments, 1 … 32,768
+  std::uint32_t mtu = 1'400;       // bytes of UDP payload, 50 … 9,000; fits the ports it listens on
+  std::uint32_t dead_link = 20;    // transmissions of one segment after which the link is dead, 2 … 255
+  std::uint32_t probe_ms = 7'000;  // first zero-window probe, 100 … 120,000 (ikcp 1.7: 7,000; 2.0: 5,000)
   bool fastack_conserve = false;  // count an acknowledgement for fast retransmit only when it is newer than the segment
 
   bool roaming = false;             // with key "address+conv": a client may change its address once it has proven it

@@ -183,6 +183,10 @@ class Check {
       fail(listener, "mode", "\"sink\" compares whole messages, so that mode must be \"message\"");
     if (listener.roaming && listener.key == SessionKey::address)
       fail(listener, "roaming", "with key \"address\" only the address tells a client, so that it cannot change");
+    const bool classic = listener.congestion == Congestion::kcp || listener.congestion == Congestion::none;
+    if (listener.recovery == Recovery::ikcp && !classic)
+      fail(listener, "congestion",
+           "only \"kcp\" and \"none\" go with ikcp's way to find losses; set recovery = \"rack\"");
     check_bounds(listener);
     check_place(listener);
   }

@@ -53,7 +53,15 @@ void read_place(TableReader& table, ListenerConfig& listener) {
   else table.choice("mode", listener.mode, {{"message", Mode::message}, {"stream", Mode::stream}});
 }
 
+// A bound for memory's sake: what is in flight follows the path.
+constexpr std::uint32_t snd_wnd_by_time = 1024;
+
 void read_kcp(TableReader& table, ListenerConfig& listener) {
+  table.choice("recovery", listener.recovery, {{"ikcp", Recovery::ikcp}, {"rack", Recovery::rack}});
+  if (listener.recovery == Recovery::rack) {
+    listener.congestion = Congestion::bbr;
+    listener.snd_wnd = snd_wnd_by_time;
+  }
   table.integer("nodelay", listener.nodelay, 0, 2);
   table.integer("interval_ms", listener.interval_ms, 10, 5'000);
   table.integer("ack_delay_ms", listener.ack_delay_ms, 0, 1'000);
@@ -65,8 +73,14 @@ void read_kcp(TableReader& table, ListenerConfig& listener) {
   table.integer("dead_link", listener.dead_link, 2, 255);
   table.integer("probe_ms", listener.probe_ms, 100, 120'000);
   table.flag("fastack_conserve", listener.fastack_conserve);
-  table.choice("congestion", listener.congestion, {{"kcp", Congestion::kcp}, {"none", Congestion::none}});
+  table.choice("congestion", listener.congestion,
+               {{"kcp", Congestion::kcp},
+                {"none", Congestion::none},
+                {"newreno", Congestion::newreno},
+                {"cubic", Congestion::cubic},
+                {"bbr", Congestion::bbr}});
   if (listener.nc) listener.congestion = Congestion::none;
+  table.integer("loss_percent", listener.loss_percent, 1, 50);
 }
 
 void read_admission(TableReader& table, ListenerConfig& listener) {

@@ -1,5 +1,7 @@
 #include "control/inquiry.hpp"
 
+#include <fmt/format.h>
+
 #include <thread>
 
 namespace penstock::control {
@@ -31,6 +33,20 @@ std::optional<Answer> Inquiry::wait_for_answer(Clock::time_point until) {
     std::this_thread::sleep_for(pause);
   } while (Clock::now() < until);
   return std::nullopt;
+}
+
+std::expected<std::vector<Answer>, std::string> ask_all(std::span<Inquiry> workers, const Command& command,
+                                                        std::chrono::milliseconds wait) {
+  std::vector<std::uint8_t> asked;
+  for (Inquiry& worker : workers) asked.push_back(worker.put(command) ? 1 : 0);
+  const auto until = Inquiry::Clock::now() + wait;
+  std::vector<Answer> answers;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    const auto answer = asked[i] != 0 ? workers[i].wait_for_answer(until) : std::nullopt;
+    if (!answer) return std::unexpected(fmt::format("busy: worker {} did not answer in time, ask again", i));
+    answers.push_back(*answer);
+  }
+  return answers;
 }
 
 }  // namespace penstock::control

@@ -6,7 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "engine/mailbox.hpp"
 
@@ -31,5 +35,10 @@ class Inquiry {
   Mailbox& mailbox_;
   std::uint64_t ticket_ = 0;  // of the last question
 };
+
+// The same command to several workers. All are asked before any is waited for: the wait is one for all of them, and they carry
+// it out at about the same time. An error that begins with "busy" names a worker that did not answer in time.
+std::expected<std::vector<Answer>, std::string> ask_all(std::span<Inquiry> workers, const Command& command,
+                                                        std::chrono::milliseconds wait);
 
 }  // namespace penstock::control

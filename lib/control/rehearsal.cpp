@@ -98,7 +98,7 @@ Rehearsal::Outcome Rehearsal::report(std::size_t port) {
   Command command;
   command.kind = Command::Kind::impaired;
   command.argument = port;
-  return ask_all(command);
+  return ask(command);
 }
 
 Rehearsal::Outcome Rehearsal::change(std::size_t port, std::string_view words) {
@@ -111,20 +111,14 @@ Rehearsal::Outcome Rehearsal::change(std::size_t port, std::string_view words) {
   command.kind = Command::Kind::impair;
   command.argument = port;
   command.impairment = impairment_of(*changed);
-  return ask_all(command);
+  return ask(command);
 }
 
-Rehearsal::Outcome Rehearsal::ask_all(const Command& command) {
-  // All are asked before any is waited for: the wait is one for all of them, and they change at about the same time.
-  std::vector<std::uint8_t> asked;
-  for (Inquiry& worker : workers_) asked.push_back(worker.put(command) ? 1 : 0);
-  const auto until = Inquiry::Clock::now() + wait_;
+Rehearsal::Outcome Rehearsal::ask(const Command& command) {
+  const auto answers = ask_all(workers_, command, wait_);
+  if (!answers) return std::unexpected(answers.error());
   std::vector<ImpairReport> reports;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const auto answer = asked[i] != 0 ? workers_[i].wait_for_answer(until) : std::nullopt;
-    if (!answer) return std::unexpected(fmt::format("busy: worker {} did not answer in time, ask again", i));
-    reports.push_back(answer->impair);
-  }
+  for (const Answer& answer : *answers) reports.push_back(answer.impair);
   if (reports.front().impaired == 0) return std::unexpected(std::string(no_impairment));
   return reply_of(reports);
 }

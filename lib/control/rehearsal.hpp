@@ -36,7 +36,7 @@ class Rehearsal {
   Outcome change(std::size_t port, std::string_view words);
 
  private:
-  Outcome ask_all(const Command& command);
+  Outcome ask(const Command& command);
 
   std::vector<std::optional<ImpairConfig>> configured_;
   std::vector<std::optional<ImpairConfig>> now_;  // as was asked for last

@@ -72,6 +72,8 @@ constexpr std::array machine_fields = {
     Field{"segments_beyond_window", &MachineStats::segments_beyond_window},
     Field{"retransmitted_timeout", &MachineStats::retransmitted_timeout},
     Field{"retransmitted_fast", &MachineStats::retransmitted_fast},
+    Field{"retransmitted_spare", &MachineStats::retransmitted_spare},
+    Field{"retransmitted_spurious", &MachineStats::retransmitted_spurious},
     Field{"acks_sent", &MachineStats::acks_sent},
     Field{"acks_unmatched", &MachineStats::acks_unmatched},
     Field{"probes_sent", &MachineStats::probes_sent},
@@ -132,6 +134,7 @@ constexpr std::array session_fields = {
     SessionField{"srtt_us", [](const SessionReport& s) -> std::uint64_t { return s.srtt_us; }},
     SessionField{"rto_us", [](const SessionReport& s) -> std::uint64_t { return s.rto_us; }},
     SessionField{"cwnd", [](const SessionReport& s) -> std::uint64_t { return s.cwnd; }},
+    SessionField{"pacing_rate", [](const SessionReport& s) { return s.pacing_rate; }},
     SessionField{"in_flight", [](const SessionReport& s) -> std::uint64_t { return s.in_flight; }},
     SessionField{"unsent", [](const SessionReport& s) -> std::uint64_t { return s.unsent; }},
     SessionField{"held", [](const SessionReport& s) -> std::uint64_t { return s.held; }},
@@ -378,6 +381,8 @@ Reply report_top(const Answer& answer, Addresses addresses) {
 Reply report_session(const SessionReport& session, Addresses addresses) {
   Reply reply;
   for (const SessionField& field : session_fields) reply.integer(field.name, field.value(session));
+  reply.text("recovery", session.by_time != 0 ? "rack" : "ikcp");
+  reply.text("congestion", congestion::name_of(session.congestion));
   if (addresses == Addresses::shown) {
     reply.text("local", net::to_string(session.local));
     reply.text("remote", net::to_string(session.remote));

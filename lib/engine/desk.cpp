@@ -32,7 +32,10 @@ SessionReport report_of(World& world, SessionId id, Instant now) {
           .peer_window = stats.peer_window,
           .retransmitted = stats.retransmissions,
           .segments_sent = stats.segments_sent,
-          .segments_received = stats.segments_received};
+          .segments_received = stats.segments_received,
+          .congestion = stats.congestion,
+          .by_time = stats.by_time ? 1u : 0u,
+          .pacing_rate = stats.pacing_rate};
 }
 
 void answer_sessions(World& world, std::uint64_t cursor, Answer& answer, Instant now) {
@@ -72,6 +75,21 @@ void answer_impair(World& world, const Command& command, Answer& answer) {
   answer.impair = port.impair_report(queue);
 }
 
+void answer_switch_session(World& world, const Command& command, Answer& answer, Instant now) {
+  const SessionId id = SessionId::from_raw(command.argument);
+  if (world.sessions.find(id) == nullptr) return;
+  answer.switched = world.sessions.machine(id.index()).switch_congestion(command.controller, now) ? 1 : 0;
+  answer.sessions[answer.count++] = report_of(world, id, now);
+}
+
+void answer_switch_listener(World& world, const Command& command, Answer& answer) {
+  if (command.argument >= world.environments.size()) return;
+  kcp::Options& options = world.environments[command.argument].options;
+  if (!options.by_time()) return;
+  options.congestion = command.controller;
+  answer.switched = 1;
+}
+
 MachineStats machine_stats(const kcp::Counters& from) {
   return {.segments_sent = from.segments_sent,
           .segments_received = from.segments_received,
@@ -79,6 +97,8 @@ MachineStats machine_stats(const kcp::Counters& from) {
           .segments_beyond_window = from.beyond_window,
           .retransmitted_timeout = from.retransmit_timeout,
           .retransmitted_fast = from.retransmit_fast,
+          .retransmitted_spare = from.retransmit_spare,
+          .retransmitted_spurious = from.retransmit_spurious,
           .acks_sent = from.acks_sent,
           .acks_unmatched = from.acks_forged,
           .probes_sent = from.probes_sent,
@@ -159,6 +179,8 @@ void serve_mail(World& world, Instant now) {
     case Command::Kind::top: answer_top(world, command.argument, answer, now); break;
     case Command::Kind::impaired:
     case Command::Kind::impair: answer_impair(world, command, answer); break;
+    case Command::Kind::switch_session: answer_switch_session(world, command, answer, now); break;
+    case Command::Kind::switch_listener: answer_switch_listener(world, command, answer); break;
     case Command::Kind::session: {
       const SessionId id = SessionId::from_raw(command.argument);
       if (world.sessions.find(id) != nullptr) answer.sessions[answer.count++] = report_of(world, id, now);

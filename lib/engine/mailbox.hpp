@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "engine/impairment.hpp"
 #include "net/address.hpp"
+#include "proto/congestion/controller.hpp"
 
 namespace penstock {
 
@@ -29,10 +30,14 @@ struct Command {
     top,       // the sessions that a survey found at the top by TopBy `argument`
     impaired,  // what is done on purpose on this worker's queue of port `argument`
     impair,    // the same, after it was changed to `impairment`
+    // Congestion control by `controller`: of the one session whose id is `argument`, …
+    switch_session,
+    switch_listener,  // … or of the sessions that listener `argument` opens from now on
   } kind = Kind::sessions;
   std::uint64_t ticket = 0;  // comes back in the answer, so that a late answer to an abandoned question is told apart
   std::uint64_t argument = 0;
-  impair::Impairment impairment{};  // of Kind::impair
+  impair::Impairment impairment{};                      // of Kind::impair
+  congestion::Kind controller = congestion::Kind::kcp;  // of Kind::switch_session and switch_listener
 };
 
 // What a report tells of one session.
@@ -56,7 +61,10 @@ struct SessionReport {
   std::uint32_t retransmitted = 0;
   std::uint32_t segments_sent = 0;      // for the first time; both modulo 2^32
   std::uint32_t segments_received = 0;  // in order
-  std::uint32_t segments_per_s = 0;     // of a session at the top: both, as the survey found
+  congestion::Kind congestion = congestion::Kind::none;
+  std::uint32_t by_time = 0;         // 1 with recovery = "rack"
+  std::uint64_t pacing_rate = 0;     // bytes a second; 0: its controller names none
+  std::uint32_t segments_per_s = 0;  // of a session at the top: both, as the survey found
   std::uint32_t retransmitted_per_s = 0;
 };
 
@@ -71,8 +79,9 @@ struct SurveyReport {
 struct Answer {
   static constexpr std::uint32_t sessions_per_page = 32;
   std::uint64_t ticket = 0;
-  std::uint32_t count = 0;  // reports filled
-  std::uint32_t more = 0;   // 1 when the walk goes on at `next_cursor`
+  std::uint32_t count = 0;     // reports filled
+  std::uint32_t switched = 0;  // of Command::Kind::switch_…: 1 when that was possible
+  std::uint32_t more = 0;      // 1 when the walk goes on at `next_cursor`
   std::uint64_t next_cursor = 0;
   SurveyReport survey;          // of Command::Kind::top
   impair::ImpairReport impair;  // of Command::Kind::impaired and impair

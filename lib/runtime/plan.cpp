@@ -37,6 +37,17 @@ SessionKeyMode key_mode_of(control::SessionKey key) {
 // A stranger is remembered for a round trip; so many are 100,000 new ones a second, each for more than half of one.
 constexpr std::uint32_t half_open_default_max = 65'536;
 
+congestion::Kind controller_of(control::Congestion named) {
+  switch (named) {
+    case control::Congestion::none: return congestion::Kind::none;
+    case control::Congestion::kcp: return congestion::Kind::kcp;
+    case control::Congestion::newreno: return congestion::Kind::newreno;
+    case control::Congestion::cubic: return congestion::Kind::cubic;
+    case control::Congestion::bbr: break;
+  }
+  return congestion::Kind::bbr;
+}
+
 ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t node_sessions, std::uint32_t workers) {
   ListenerSetup to;
   const std::uint32_t sessions = from.sessions_max == 0 ? node_sessions : std::min(from.sessions_max, node_sessions);
@@ -64,6 +75,9 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   kcp.nodelay = static_cast<std::uint8_t>(from.nodelay);
   kcp.stream = from.mode == control::Mode::stream;
   kcp.no_congestion_window = from.nc || from.congestion == control::Congestion::none;
+  kcp.recovery = from.recovery == control::Recovery::rack ? kcp::Recovery::rack : kcp::Recovery::ikcp;
+  kcp.congestion = controller_of(from.congestion);
+  kcp.loss_percent = static_cast<std::uint8_t>(from.loss_percent);
   kcp.fastack_conserve = from.fastack_conserve;
   kcp.resend = static_cast<std::uint8_t>(from.resend);
   kcp.dead_link = static_cast<std::uint8_t>(std::min(from.dead_link, 255u));

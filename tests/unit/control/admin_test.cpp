@@ -18,6 +18,7 @@ struct Node {
     info.ports = {PortView(), PortView()};
     info.ports[0].impair = ImpairConfig{.loss_ppm = 3};
     info.memory.resize(1);
+    info.listeners = {"game", "old"};
     const std::array views = {WorkerView{&published, &mailbox}};
     commands.emplace(info, views, std::chrono::milliseconds(serving ? 60'000 : 20));
     admin.emplace(*commands, [this](const std::string& sentence) { log.push_back(sentence); });
@@ -39,10 +40,17 @@ struct Node {
       }
       Answer answer;
       answer.ticket = command.ticket;
+      answer.count = 1;
+      answer.switched = command.argument == classic ? 0 : 1;
+      answer.sessions[0].congestion = command.controller;
+      answer.sessions[0].by_time = 1;
       answer.impair = {.impaired = 1, .faults = command.impairment, .receive = {}, .send = {}};
       mailbox.answers.push(answer);
     }
   }
+  // The listener whose recovery is ikcp's.
+  static constexpr std::uint64_t classic = 1;
+
   std::string ask(std::string_view command) { return admin->exchange(command, {.pid = 77, .uid = 1001}); }
 
   Published<StatsSnapshot> published;
@@ -71,8 +79,34 @@ TEST_CASE("admin: a change is answered with what is in force, and the log says w
 TEST_CASE("admin: to look is no change") {
   const auto node = std::make_unique<Node>();
   CHECK_THAT(node->ask("/penstock/impair,0"), Catch::StartsWith(R"({"/penstock/impair":{"loss_ppm")"));
-  CHECK(node->ask("/") == R"({"/":["/","/help","/penstock/impair"]})");
+  CHECK(node->ask("/") == R"({"/":["/","/help","/penstock/impair","/penstock/congestion"]})");
+  CHECK_THAT(node->ask("/help,/penstock/congestion"), Catch::Contains("session,id,name"));
   CHECK_THAT(node->ask("/help,/penstock/impair"), Catch::StartsWith(R"({"/help":{"/penstock/impair":"Faults of)"));
+  CHECK(node->log.empty());
+}
+
+TEST_CASE("admin: congestion control of a session or of a listener is switched, and the log says who did") {
+  const auto node = std::make_unique<Node>();
+  const std::string id = std::to_string(SessionId(3, 1, 0).raw());
+  const std::string reply = node->ask("/penstock/congestion,session," + id + ",bbr");
+  CHECK_THAT(reply, Catch::StartsWith(R"({"/penstock/congestion":{)") && Catch::Contains(R"("congestion":"bbr")"));
+  CHECK(node->ask("/penstock/congestion,listener,0,cubic") ==
+        R"({"/penstock/congestion":{"listener":"game","congestion":"cubic"}})");
+  CHECK_THAT(node->ask("/penstock/congestion,session," + id + ",none"), Catch::Contains(R"("congestion":"none")"));
+  REQUIRE(node->log.size() == 3);
+  CHECK(node->log[1] == "admin: uid 1001, process 77, switched the congestion control of listener 0: cubic");
+  node->log.clear();
+  for (const auto& [words, sentence] :
+       {std::pair{"listener,0,none", "none is no default"}, std::pair{"listener,1,bbr", "recovery is ikcp there"},
+        std::pair{"listener,2,bbr", "listener is out of range"},
+        std::pair{"listener,0,vegas", "there are none, kcp, newreno, cubic, bbr"},
+        std::pair{"session,7,bbr", "no such session"}, std::pair{"session,x,bbr", "id is not a number"},
+        std::pair{"port,0,bbr", "session,ID,NAME or listener,NUMBER,NAME"},
+        std::pair{"", "there is no such congestion control"}}) {
+    const std::string error = node->ask("/penstock/congestion," + std::string(words));
+    INFO(words << " " << error);
+    CHECK_THAT(error, Catch::StartsWith(R"({"error":")") && Catch::Contains(sentence));
+  }
   CHECK(node->log.empty());
 }
 

@@ -188,6 +188,17 @@ TEST_CASE("a sink compares messages, and a stream has none") {
         "t.toml:8: listener.mode: \"sink\" compares whole messages, so that mode must be \"message\"");
 }
 
+TEST_CASE("controllers of today need recovery by time") {
+  for (const std::string name : {"newreno", "cubic", "bbr"}) {
+    CHECK(sentence_of(with_listener("congestion = \"" + name + "\""))
+              .ends_with(
+                  ": listener.congestion: only \"kcp\" and \"none\" go with ikcp's way to find losses; set recovery = "
+                  "\"rack\""));
+    CHECK(sentence_of(with_listener("congestion = \"" + name + "\"\nrecovery = \"rack\"")).empty());
+  }
+  CHECK(sentence_of(with_listener("congestion = \"none\"")).empty());
+}
+
 TEST_CASE("a client known by its address alone does not roam") {
   const auto with_key = [](std::string_view key) {
     return sentence_of(port_text + "[[listener]]\nname = \"a\"\nport = 1\nservice = \"echo\"\nkey = \"" +

@@ -22,7 +22,8 @@ TEST_CASE("every key of a listener is taken") {
   const ListenerConfig listener = listener_of(
       "protocol = \"kcp\"\naddress = \"10.77.0.2\"\nkey = \"conv\"\nmode = \"stream\"\nnodelay = 2\ninterval_ms = 20\n"
       "ack_delay_ms = 25\nresend = 3\nnc = false\nsnd_wnd = 4\nrcv_wnd = 5\nmtu = 600\ndead_link = 7\nprobe_ms = 800\n"
-      "fastack_conserve = true\nroaming = true\ncongestion = \"none\"\nsessions_max = 90\nhalf_open_max = "
+      "fastack_conserve = true\nroaming = true\ncongestion = \"none\"\nrecovery = \"rack\"\nloss_percent = "
+      "9\nsessions_max = 90\nhalf_open_max = "
       "10\nper_prefix_max = 11\nchallenge = false\nhalf_open_per_prefix_max = 9\n"
       "idle_timeout_s = 12\nliveness_probes = 2\nhalf_open_timeout_s = 13\nstall_timeout_s = 14\nquarantine_s = 15\n");
   CHECK(listener.name == "echo");
@@ -44,6 +45,8 @@ TEST_CASE("every key of a listener is taken") {
   CHECK(listener.probe_ms == 800);
   CHECK(listener.fastack_conserve);
   CHECK(listener.congestion == Congestion::none);
+  CHECK(listener.recovery == Recovery::rack);
+  CHECK(listener.loss_percent == 9);
   CHECK(listener.roaming);
   CHECK(listener.sessions_max == 90);
   CHECK_FALSE(listener.challenge);
@@ -55,6 +58,26 @@ TEST_CASE("every key of a listener is taken") {
   CHECK(listener.half_open_timeout_s == 13);
   CHECK(listener.stall_timeout_s == 14);
   CHECK(listener.quarantine_s == 15);
+}
+
+TEST_CASE("recovery by time has each controller, and bbr when none is named") {
+  CHECK(listener_of("").recovery == Recovery::ikcp);
+  CHECK(listener_of("recovery = \"rack\"\n").congestion == Congestion::bbr);
+  CHECK(listener_of("recovery = \"rack\"\n").snd_wnd == 1024);
+  CHECK(listener_of("snd_wnd = 50\nrecovery = \"rack\"\n").snd_wnd == 50);
+  CHECK(listener_of("recovery = \"rack\"\nnc = true\n").congestion == Congestion::none);
+  const std::pair<const char*, Congestion> all[] = {{"none", Congestion::none},
+                                                    {"kcp", Congestion::kcp},
+                                                    {"newreno", Congestion::newreno},
+                                                    {"cubic", Congestion::cubic},
+                                                    {"bbr", Congestion::bbr}};
+  for (const auto& [name, congestion] : all) {
+    const ListenerConfig listener = listener_of("recovery = \"rack\"\ncongestion = \"" + std::string(name) + "\"\n");
+    CHECK(listener.recovery == Recovery::rack);
+    CHECK(listener.congestion == congestion);
+  }
+  CHECK_FALSE(refused("recovery = \"tcp\"").empty());
+  CHECK_FALSE(refused("congestion = \"vegas\"").empty());
 }
 
 TEST_CASE("without congestion control there is none, whatever congestion says") {
@@ -71,10 +94,11 @@ TEST_CASE("both ends of each range are in it, and what is beyond is not") {
   };
   for (const Range& range :
        {Range{"nodelay", 0, 2}, Range{"interval_ms", 10, 5'000}, Range{"ack_delay_ms", 0, 1'000},
-        Range{"resend", 0, 255}, Range{"snd_wnd", 1, 32'768}, Range{"rcv_wnd", 1, 32'768}, Range{"dead_link", 2, 255},
-        Range{"probe_ms", 100, 120'000}, Range{"idle_timeout_s", 1, 86'400}, Range{"liveness_probes", 0, 8},
-        Range{"half_open_timeout_s", 1, 3'600}, Range{"half_open_per_prefix_max", 0, 16'777'216},
-        Range{"stall_timeout_s", 1, 3'600}, Range{"quarantine_s", 0, 300}, Range{"sessions_max", 0, 65'536}}) {
+        Range{"resend", 0, 255}, Range{"loss_percent", 1, 50}, Range{"snd_wnd", 1, 32'768}, Range{"rcv_wnd", 1, 32'768},
+        Range{"dead_link", 2, 255}, Range{"probe_ms", 100, 120'000}, Range{"idle_timeout_s", 1, 86'400},
+        Range{"liveness_probes", 0, 8}, Range{"half_open_timeout_s", 1, 3'600},
+        Range{"half_open_per_prefix_max", 0, 16'777'216}, Range{"stall_timeout_s", 1, 3'600},
+        Range{"quarantine_s", 0, 300}, Range{"sessions_max", 0, 65'536}}) {
     const std::string key = range.key;
     INFO(key);
     CHECK(refused(key + " = " + std::to_string(range.min)).empty());

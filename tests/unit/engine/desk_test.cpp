@@ -57,6 +57,41 @@ TEST_CASE("an empty worker has an empty page", "[desk]") {
   CHECK(rig.stats().mails == 1);
 }
 
+TEST_CASE("congestion control is switched where recovery is by time, and nowhere else", "[desk]") {
+  NodeConfig node = many(64);
+  node.listeners[0].kcp.recovery = kcp::Recovery::rack;
+  node.listeners[0].kcp.congestion = congestion::Kind::cubic;
+  Rig rig(node);
+  open_some(rig, 0, 2);
+  const std::uint64_t id = ask(rig, {}).sessions[0].id;
+  const Command to_bbr{.kind = Command::Kind::switch_session, .argument = id, .controller = congestion::Kind::bbr};
+  Answer answer = ask(rig, to_bbr);
+  CHECK(answer.switched == 1);
+  REQUIRE(answer.count == 1);
+  CHECK(answer.sessions[0].id == id);
+  CHECK(answer.sessions[0].congestion == congestion::Kind::bbr);
+  CHECK(answer.sessions[0].by_time == 1);
+  answer = ask(rig, {});
+  CHECK(answer.sessions[1].congestion == congestion::Kind::cubic);
+  // A session that is not there, and what a listener opens from now on.
+  CHECK(ask(rig, {.kind = Command::Kind::switch_session, .argument = id + 77}).count == 0);
+  CHECK(ask(rig, {.kind = Command::Kind::switch_listener, .controller = congestion::Kind::newreno}).switched == 1);
+  CHECK(ask(rig, {.kind = Command::Kind::switch_listener, .argument = 9}).switched == 0);
+  open_some(rig, 2, 1);
+  answer = ask(rig, {});
+  REQUIRE(answer.count == 3);
+  CHECK(answer.sessions[1].congestion == congestion::Kind::cubic);
+  CHECK(answer.sessions[2].congestion == congestion::Kind::newreno);
+
+  Rig classic(many(64));
+  open_some(classic, 0, 1);
+  answer = ask(classic, {.kind = Command::Kind::switch_session, .argument = ask(classic, {}).sessions[0].id});
+  CHECK(answer.count == 1);
+  CHECK(answer.switched == 0);
+  CHECK(answer.sessions[0].by_time == 0);
+  CHECK(ask(classic, {.kind = Command::Kind::switch_listener}).switched == 0);
+}
+
 TEST_CASE("faults of a port go through the mailbox to this worker's queue of it", "[desk]") {
   Rig rig;
   // A port without them says so, and one that is not there as well.

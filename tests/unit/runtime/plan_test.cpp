@@ -249,6 +249,21 @@ TEST_CASE("key modes and congestion control by their names", "[plan]") {
   from.nc = false;
   from.congestion = control::Congestion::none;
   CHECK(kcp().no_congestion_window);
+  CHECK_FALSE(kcp().by_time());
+  from.recovery = control::Recovery::rack;
+  CHECK(kcp().by_time());
+  const std::pair<control::Congestion, congestion::Kind> all[] = {
+      {control::Congestion::none, congestion::Kind::none},
+      {control::Congestion::kcp, congestion::Kind::kcp},
+      {control::Congestion::newreno, congestion::Kind::newreno},
+      {control::Congestion::cubic, congestion::Kind::cubic},
+      {control::Congestion::bbr, congestion::Kind::bbr}};
+  for (const auto& [named, kind] : all) {
+    from.congestion = named;
+    CHECK(kcp().congestion == kind);
+  }
+  from.loss_percent = 9;
+  CHECK(kcp().loss_percent == 9);
 }
 
 TEST_CASE("limits that a listener leaves out follow from the node's", "[plan]") {
