@@ -45,6 +45,16 @@ void print(std::string& text, std::string_view title, std::span<const std::strin
   }
 }
 
+std::string told(std::string_view law, const RepeatCounts& counts) {
+  const auto share =
+      static_cast<double>(counts.needless()) / static_cast<double>(std::max<std::uint64_t>(counts.repeats, 1));
+  return fmt::format(
+      "{}: {} segments sent again, {:.1f} % of them in vain: {} before the answer had left, {} with it under way or "
+      "lost, {} "
+      "with it there\n",
+      law, counts.repeats, share * 100, counts.unanswered, counts.under_way, counts.answered);
+}
+
 void gather(std::vector<std::string>& absent, std::string_view title, std::span<const std::string_view> names,
             std::span<const std::uint64_t> counts) {
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -60,6 +70,8 @@ void Coverage::add(const StatsSnapshot& worker) {
   const MachineStats& machine = worker.machine;
   count(Cause::retransmitted_timeout, machine.retransmitted_timeout);
   count(Cause::retransmitted_fast, machine.retransmitted_fast);
+  count(Cause::retransmitted_spare, machine.retransmitted_spare);
+  count(Cause::retransmitted_spurious, machine.retransmitted_spurious);
   count(Cause::probe, machine.probes_sent);
   count(Cause::window_update, machine.window_updates_sent);
   count(Cause::challenge, worker.worker.challenges_sent);
@@ -94,6 +106,7 @@ void Coverage::add(const Coverage& other) {
   datagrams += other.datagrams;
   bytes_verified += other.bytes_verified;
   virtual_us += other.virtual_us;
+  for (std::size_t i = 0; i < repeats.size(); ++i) repeats[i].add(other.repeats[i]);
   trace_hash += other.trace_hash;
 }
 
@@ -103,6 +116,7 @@ std::string Coverage::report() const {
   print(text, "what was done about them", cause_names, causes);
   print(text, "drop reasons", net::drop_reason_names, drops);
   print(text, "close reasons", close_reason_names, closes);
+  text += told("ikcp's law", repeats[0]) + told("by time", repeats[1]);
   text += fmt::format(
       "worlds {} ({} with dry pools), {} virtual s, {} datagrams, {} of {} conversations completed, {} B "
       "verified, trace {:016x}\n",

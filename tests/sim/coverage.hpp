@@ -16,6 +16,7 @@
 #include "engine/stats.hpp"
 #include "net/drop_reason.hpp"
 #include "proto/protocol.hpp"
+#include "sim/repeats.hpp"
 
 namespace penstock::sim {
 
@@ -34,6 +35,8 @@ inline constexpr std::array fault_names = {
 enum class Cause : std::uint8_t {
   retransmitted_timeout,
   retransmitted_fast,
+  retransmitted_spare,
+  retransmitted_spurious,
   probe,
   window_update,
   challenge,
@@ -55,6 +58,8 @@ enum class Cause : std::uint8_t {
 };
 inline constexpr std::array cause_names = {std::string_view{"retransmitted_timeout"},
                                            std::string_view{"retransmitted_fast"},
+                                           std::string_view{"retransmitted_spare"},
+                                           std::string_view{"retransmitted_spurious"},
                                            std::string_view{"probe"},
                                            std::string_view{"window_update"},
                                            std::string_view{"challenge"},
@@ -86,7 +91,8 @@ struct Coverage {
   std::uint64_t datagrams = 0;       // UDP datagrams that ports gave to links
   std::uint64_t bytes_verified = 0;  // payload that an application compared with what it had to be
   std::uint64_t virtual_us = 0;
-  std::uint64_t trace_hash = 0;  // of the last world, or of all: each added to the others
+  std::array<RepeatCounts, 2> repeats;  // by ikcp's law, by time
+  std::uint64_t trace_hash = 0;         // of the last world, or of all: each added to the others
 
   void count(Fault fault, std::uint64_t times = 1) { faults[static_cast<std::size_t>(fault)] += times; }
   void count(Cause cause, std::uint64_t times = 1) { causes[static_cast<std::size_t>(cause)] += times; }

@@ -118,6 +118,12 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
   Rng later = rng.child(1);
   if (one_in(later, 4)) options.ack_delay_ms = draw(later, 1, 40);
   if (!gentle && one_in(later, 4)) options.linger_ms = draw(later, 0, 3000);
+  Rng sender = rng.child(11);
+  if (one_in(sender, 2)) {
+    options.recovery = kcp::Recovery::rack;
+    options.congestion = static_cast<congestion::Kind>(sender.below(congestion::kind_count));
+    options.loss_percent = static_cast<std::uint8_t>(sender.between(1, 50));
+  }
   return options;
 }
 

@@ -45,6 +45,10 @@ Simulation::Simulation(const Plan& plan, bool print_trace, Sabotage sabotage)
       conduct_(static_cast<std::uint32_t>(plan_.hosts.size()),
                [this](std::uint32_t host, const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn,
                       Instant now) { return hosts_[host]->has_stored(peer, conv, sn, now); }),
+      repeats_(
+          [this](std::uint32_t host, const net::Endpoint& peer, std::uint32_t conv, std::uint32_t sn, Instant now) {
+            return hosts_[host]->knows(conv) && hosts_[host]->has_stored(peer, conv, sn, now);
+          }),
       strangers_(plan_, book_, conduct_),
       meddler_(plan_, coverage_),
       crashes_(plan_, book_, hosts_),
@@ -72,6 +76,7 @@ void Simulation::transmit(std::uint32_t host, std::span<const std::uint8_t> fram
   conduct_.on_departure(host, frame, now);
   Bytes translated;
   if (nats_[host].translates()) frame = translated = nats_[host].outward(frame);
+  repeats_.on_departure(host, frame, now);
   const auto datagram = peek(frame);
   coverage_.datagrams += datagram ? 1U : 0U;
   const int copies = sabotage_ == Sabotage::doubled_answer && plan_.hosts[host].is_server ? 2 : 1;
@@ -82,7 +87,7 @@ void Simulation::transmit(std::uint32_t host, std::span<const std::uint8_t> fram
   }
 }
 
-std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_t> frame, Instant) {
+std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_t> frame, Instant now) {
   std::optional<Bytes> translated;
   if (nats_[host].translates()) {
     translated = nats_[host].inward(frame);
@@ -107,7 +112,10 @@ std::uint64_t Simulation::arrive(std::uint32_t host, std::span<const std::uint8_
   if (hosts_[host]->is_down()) return static_cast<std::uint64_t>(SimPort::Arrival::link_down);
   conduct_.on_arrival(host, frame);
   const SimPort::Arrival arrival = hosts_[host]->port().arrive(frame);
-  if (arrival == SimPort::Arrival::taken && plan_.hosts[host].is_server) watch_.on_arrival(frame);
+  if (arrival == SimPort::Arrival::taken) {
+    repeats_.on_arrival(host, frame, now);
+    if (plan_.hosts[host].is_server) watch_.on_arrival(frame);
+  }
   return static_cast<std::uint64_t>(arrival);
 }
 
@@ -189,6 +197,7 @@ void Simulation::begin(const Episode& e) {
     case Fault::clock_jump: host.jump_clock(jump_of(e), now_); break;
     case Fault::client_crash:
     case Fault::server_crash:
+      repeats_.forget(e.host);
       if (plan_.hosts[e.host].is_server) watch_.forget(e.host);
       crashes_.crash(e.host, e.end, now_);
       return;
@@ -367,6 +376,22 @@ void Simulation::live_until_empty() {
 }
 
 // What the clients' reports promise of the servers.
+// What came may wait, or be dropped, where a host stands still, lacks memory or does not know the peer's new address, and what
+// came changed says nothing.
+void Simulation::check_repeats() const {
+  constexpr Fault excuses[] = {Fault::lcore_stall, Fault::freeze,        Fault::impair_switched, Fault::corrupt,
+                               Fault::rebind,      Fault::mangled,       Fault::rx_ring_full,    Fault::rx_no_block,
+                               Fault::pool_dry,    Fault::pool_dry_long, Fault::client_crash,    Fault::server_crash,
+                               Fault::port_down};
+  const auto occurred = [this](Fault fault) { return coverage_.faults[static_cast<std::size_t>(fault)] != 0; };
+  const bool impaired = std::ranges::any_of(plan_.hosts, [](const HostPlan& host) { return host.port.has_value(); });
+  if (impaired || plan_.flood || std::ranges::any_of(excuses, occurred)) return;
+  for (std::uint32_t i = 0; i < plan_.hosts.size(); ++i) {
+    const std::uint64_t answered = repeats_.counts(i).answered;
+    require(answered == 0, "host {} sent {} segments again that it had been told of", i, answered);
+  }
+}
+
 void Simulation::check_conversations() const {
   for (const Record& record : book_.records()) {
     const Conversation& c = record.plan;
@@ -397,6 +422,10 @@ Coverage Simulation::run() {
   coverage_.dry_worlds = plan_.dry_pools ? 1 : 0;
   coverage_.virtual_us = static_cast<std::uint64_t>((now_ - plan_.start).count_us());
   coverage_.trace_hash = trace_.hash();
+  check_repeats();
+  for (std::uint32_t i = 0; i < plan_.hosts.size(); ++i) {
+    coverage_.repeats[plan_.hosts[i].kcp.by_time() ? 1 : 0].add(repeats_.counts(i));
+  }
   const auto passes = [this](std::int64_t wrap) { return plan_.start.count_us() < wrap && now_.count_us() >= wrap; };
   constexpr std::int64_t circle = std::int64_t{1} << 32;
   if (passes(circle) || passes(circle * 1000)) coverage_.count(Fault::clock_wrap);

@@ -8,6 +8,7 @@
 //   buffers   received = delivered + handed on + held + dropped after every turn; at the end every block came home
 //   sessions  opened = living + closed by reason; at the end none, and no timer, chunk or window of theirs
 //   silence   who is silent for longer than is allowed has no session any more (Host)
+//   repeats   what was known to have arrived is not sent again (RepeatWatch)
 //   conduct   what hosts send is answered for by what came (Conduct)
 //   address   bytes out ≤ bytes in toward an address that proved nothing (AddressWatch)
 #pragma once
@@ -26,6 +27,7 @@
 #include "sim/nat.hpp"
 #include "sim/network.hpp"
 #include "sim/plan.hpp"
+#include "sim/repeats.hpp"
 #include "sim/strangers.hpp"
 #include "sim/trace.hpp"
 #include "sim/watch.hpp"
@@ -76,6 +78,7 @@ class Simulation {
   void live_until_closed();
   void live_until_empty();
   void check_conversations() const;
+  void check_repeats() const;
   std::string leftovers() const;
 
   Plan plan_;
@@ -86,6 +89,7 @@ class Simulation {
   AddressWatch watch_;
   Network network_;
   Conduct conduct_;
+  RepeatWatch repeats_;
   Strangers strangers_;
   Meddler meddler_;
   std::vector<std::unique_ptr<Host>> hosts_;
