@@ -11,11 +11,10 @@
 // Exit: 0 every session got every byte back, 1 not so, 2 wrong options.
 
 const fs = require('fs');
-const path = require('path');
 const { randomBytes } = require('crypto');
-const { parseArgs } = require('util');
 const { isIP } = require('net');
 const { Payload, parseSizes } = require('./kcp_payload.js');
+const { KCP_OPTIONS, loadKcp, runProgram } = require('./kcp_program.js');
 const { Session } = require('./kcp_session.js');
 
 const FAILURES_TOLD_MAX = 5;
@@ -32,28 +31,13 @@ const OPTIONS = {
   concurrency: [1, 'messages in flight per session'],
   'every-ms': [0, 'a message each so many ms, however many are in flight; 0: as concurrency allows'],
   mode: ['message', 'message or stream; as the listener has it'],
-  nodelay: [1, 'ikcp nodelay: 0, 1 or 2'],
-  interval: [10, 'ikcp interval in ms'],
-  resend: [2, 'ikcp fast resend after this many skips, 0 = off'],
-  nc: [1, 'ikcp: 1 = no congestion window'],
-  'snd-wnd': [1024, 'send window in segments'],
-  'rcv-wnd': [1024, 'receive window in segments'],
-  mtu: [1400, 'KCP datagram size in bytes'],
   seed: [1, 'seed of the message contents'],
   'conv-base': [-1, 'conv of the first session; -1 = chosen at random'],
   local: ['', 'address to send from'],
   'stall-ms': [30000, 'hang guard: give a session up after this long without an echoed byte'],
   'run-ms': [0, 'hang guard: give all up after this long; 0 = never'],
-  peer: [path.join(__dirname, '../../build/peers/node-kcp'), 'where install_peer.sh put node-kcp'],
+  ...KCP_OPTIONS,
 };
-
-function usage() {
-  const lines = Object.entries(OPTIONS).map(([name, [value, help]]) => {
-    const shown = name === 'peer' ? 'build/peers/node-kcp' : String(value);
-    return `  --${name.padEnd(13)} ${help}${shown === '' ? '' : ` (${shown})`}`;
-  });
-  return `usage: kcp_client.js --target ADDRESS:PORT [options]\n${lines.join('\n')}\n`;
-}
 
 function parseTarget(text) {
   const match = /^\[(.+)\]:(\d+)$/.exec(text) || /^([^:]+):(\d+)$/.exec(text);
@@ -65,21 +49,8 @@ function parseTarget(text) {
   return { family, address: match[1], port };
 }
 
-function parseOptions(argv) {
-  const spec = { help: { type: 'boolean', short: 'h' } };
-  for (const [name, [value]] of Object.entries(OPTIONS)) {
-    spec[name] = { type: 'string', multiple: Array.isArray(value) };
-  }
-  const { values } = parseArgs({ args: argv, options: spec });
-  const options = { help: values.help === true };
-  for (const [name, [value]] of Object.entries(OPTIONS)) {
-    const given = values[name] ?? value;
-    options[name] = typeof value === 'number' ? Number(given) : given;
-    if (typeof value === 'number' && !Number.isInteger(options[name])) {
-      throw new Error(`--${name}: '${given}' is not a whole number`);
-    }
-  }
-  if (options.help) return options;
+// What the table cannot say.
+function check(options) {
   if (options.target.length === 0) throw new Error('--target is missing');
   if (!['message', 'stream'].includes(options.mode)) {
     throw new Error(`--mode: '${options.mode}' is neither message nor stream`);
@@ -90,14 +61,6 @@ function parseOptions(argv) {
   options.targets = options.target.map(parseTarget);
   options.sizes = parseSizes(options.sizes);
   return options;
-}
-
-function loadKcp(peer) {
-  const addon = path.join(path.resolve(peer), 'node_modules/node-kcp/build/Release/kcp.node');
-  if (!fs.existsSync(addon)) {
-    throw new Error(`--peer: no node-kcp in '${peer}'; run tests/interop/install_peer.sh`);
-  }
-  return require(addon).KCP;
 }
 
 class Client {
@@ -214,22 +177,4 @@ function percentiles(samples) {
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-function main() {
-  let client;
-  try {
-    const options = parseOptions(process.argv.slice(2));
-    if (options.help) {
-      process.stdout.write(usage());
-      return;
-    }
-    client = new Client(options);
-  } catch (error) {
-    console.error(`kcp_client: ${error.message}`);
-    process.exitCode = 2;
-    return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => client.end());
-  client.run();
-}
-
-main();
+runProgram('kcp_client', 'kcp_client.js --target ADDRESS:PORT [options]', OPTIONS, (options) => new Client(check(options)));

@@ -37,6 +37,7 @@ struct Request {
   std::vector<std::string> settings;
   std::uint64_t seed = 1;
   std::uint32_t seeds = 5;
+  double sample_ms = 0;
   std::string library;
   bool json = false;
 };
@@ -87,6 +88,8 @@ void declare(CLI::App& app, Request& request) {
   app.add_option("--seed", request.seed, "of the first run");
   app.add_option("--seeds", request.seeds, "runs, taken together")->check(CLI::Range(1, 10'000));
   app.add_option("--ikcp", request.library, "the shared object that tests/diff/build_ikcp.sh makes");
+  app.add_option("--samples", request.sample_ms, "with --json: a look at the first seed each so many ms")
+      ->check(CLI::Range(0.0, 60'000.0));
   app.add_flag("--json", request.json, "a line of JSON");
 }
 
@@ -110,6 +113,7 @@ Trial trial_of(const Request& request) {
   trial.back.loss_ppm = ppm_of(request.back_loss);
   trial.receiver_phase = Duration::us(std::llround(request.phase_ms * us_per_ms));
   trial.seed = request.seed;
+  trial.sample_every = Duration::us(std::llround(request.sample_ms * us_per_ms));
   return trial;
 }
 

@@ -26,12 +26,27 @@ bool set_number(Options& options, std::string_view word) {
   return true;
 }
 
+bool set_recovery(Options& options, std::string_view word) {
+  if (word != "ikcp" && word != "rack") return false;
+  options.recovery = word == "rack" ? kcp::Recovery::rack : kcp::Recovery::ikcp;
+  return true;
+}
+
+bool set_congestion(Options& options, std::string_view word) {
+  const auto kind = congestion::kind_named(word);
+  if (kind) options.congestion = *kind;
+  return kind.has_value();
+}
+
 struct Row {
   std::string_view name;
   bool (*set)(Options& options, std::string_view word);
 };
 
 constexpr Row rows[] = {
+    {"recovery", set_recovery},
+    {"congestion", set_congestion},
+    {"loss_percent", set_number<&Options::loss_percent>},
     {"nodelay", set_number<&Options::nodelay>},
     {"no_congestion_window", set_number<&Options::no_congestion_window>},
     {"fastack_conserve", set_number<&Options::fastack_conserve>},

@@ -14,10 +14,13 @@ OurSender::OurSender(diff::Memory& memory, const kcp::Options& options, std::uin
             {.opening = kcp::Opening::by_us, .send_first = {}, .receive_first = {}, .stamp_origin = {}}) {}
 
 void OurSender::wake(Instant now) {
-  if (now >= due_ && now >= ours_.session.next_deadline()) ours_.session.on_timeout(now);
+  if (now >= due_) touched_ = true;
 }
 
 std::vector<diff::Bytes> OurSender::turn(Instant now) {
+  if (!touched_) return {};
+  touched_ = false;
+  if (now >= ours_.session.next_deadline()) ours_.session.on_timeout(now);
   std::vector<diff::Bytes> datagrams = ours_.transmit(now);
   const Instant deadline = ours_.session.next_deadline();
   due_ = wheel_tick(deadline <= now ? now + retry_after : deadline);

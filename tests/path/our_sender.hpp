@@ -15,16 +15,25 @@ class OurSender final : public diff::Machine {
   // `memory` must be whole and outlive it.
   OurSender(diff::Memory& memory, const kcp::Options& options, std::uint64_t seed);
 
-  void input(std::span<const std::uint8_t> datagram, Instant now) override { ours_.input(datagram, now); }
+  void input(std::span<const std::uint8_t> datagram, Instant now) override {
+    ours_.input(datagram, now);
+    touched_ = true;
+  }
   void wake(Instant now) override;
-  bool send(std::span<const std::uint8_t> message, Instant now) override { return ours_.send(message, now); }
+  bool send(std::span<const std::uint8_t> message, Instant now) override {
+    touched_ = true;
+    return ours_.send(message, now);
+  }
   std::vector<diff::Bytes> turn(Instant now) override;
   std::optional<diff::Bytes> receive() override { return ours_.receive(); }
   Instant next_deadline(Instant) override { return due_; }
   bool drained() override { return ours_.drained(); }
+  kcp::Stats stats() const { return ours_.session.stats(); }
+  const kcp::Counters& counters() const { return ours_.counters(); }
 
  private:
   diff::Ours ours_;
+  bool touched_ = false;            // since the last turn: only then the engine visits it
   Instant due_ = Instant::never();  // the tick at which the wheel brings the session up
 };
 

@@ -19,6 +19,17 @@ std::string number(std::optional<double> value, int digits) {
   return value ? fmt::format("{:.{}f}", *value, digits) : std::string("null");
 }
 
+// Milliseconds, messages delivered, bytes queued, segments in flight and allowed.
+std::string list_of(const std::vector<Sample>& samples) {
+  std::string list;
+  for (const Sample& one : samples) {
+    list +=
+        fmt::format("{}[{:.3f},{},{},{},{}]", list.empty() ? "" : ",", static_cast<double>(one.at.count_us()) / 1000,
+                    one.delivered, one.queued_bytes, one.in_flight, one.window);
+  }
+  return list;
+}
+
 }  // namespace
 
 void Summary::add(const Outcome& outcome) {
@@ -33,6 +44,7 @@ void Summary::add(const Outcome& outcome) {
   spurious_ += outcome.tally.spurious();
   queue_refused_ += outcome.queue_refused;
   queue_bytes_most_ = std::max(queue_bytes_most_, outcome.queue_bytes_most);
+  if (seeds_ == 1) samples_ = outcome.samples;
   // Bulk waits for the window before it is sent, which says nothing of the path; a game's message is due when it is due.
   const auto delays =
       trial_.work == Work::bulk ? outcome.tally.delays_from_first_copy_us() : outcome.tally.delays_from_handing_us();
@@ -74,13 +86,13 @@ std::string Summary::json() {
       R"({{"sender":"{}","work":"{}","window":{},"loss":{},"rtt_ms":{:.3f},"rate_mbit":{:.3f},"seeds":{:.0f},)"
       R"("goodput_mbit":{:.2f},"goodput_least":{:.2f},"goodput_most":{:.2f},"link_share":{},"resent_share":{:.5f},)"
       R"("resent_per_lost":{},"resent":{},"lost":{},"spurious":{},"spurious_share":{:.4f},"p50_rtt":{:.3f},)"
-      R"("p99_rtt":{:.3f},"most_rtt":{:.3f},"queue_bytes_most":{},"queue_refused":{}}})",
+      R"("p99_rtt":{:.3f},"most_rtt":{:.3f},"queue_bytes_most":{},"queue_refused":{},"samples":[{}]}})",
       name_of(trial_.sender), name_of(trial_.work), trial_.options.snd_wnd, trial_.there.loss_ppm / mega,
       static_cast<double>(trial_.round_trip().count_us()) / 1000,
       static_cast<double>(trial_.there.rate_bits_per_second) / mega, seeds_, goodput(), goodput_least_, goodput_most_,
       number(link_share(), 4), resent_share(), number(resent_per_lost(), 3), resent_.count, lost_.count,
       spurious_.count, spurious_share(), delay_rtt(500), delay_rtt(990), delay_rtt(whole), queue_bytes_most_,
-      queue_refused_);
+      queue_refused_, list_of(samples_));
 }
 
 }  // namespace penstock::path

@@ -41,6 +41,7 @@ class Summary {
   std::uint64_t queue_refused_ = 0;
   std::uint64_t queue_bytes_most_ = 0;
   std::vector<std::int64_t> delays_us_;
+  std::vector<Sample> samples_;  // of the first seed
 };
 
 }  // namespace penstock::path

@@ -38,21 +38,29 @@ class Run final : public FateWatch {
   Run(const Trial& trial, diff::Memory& memory)
       : trial_(trial),
         tally_(trial.messages()),
+        next_sample_(trial.sample_every > Duration() ? Instant() : Instant::never()),
         there_(lane_of(trial.there, trial.options), Rng(trial.seed).child(1), this),
         back_(lane_of(trial.back, trial.options), Rng(trial.seed).child(2), nullptr),
         receiver_(receiver_of(trial.options), trial.receiver_phase),
         message_(trial.message_bytes(), 0x5a) {
     make_sender(memory);
+    tell_window();
   }
 
   Outcome finish() {
     const Instant end = Instant() + trial_.game_time + patience;
     Instant now;
-    for (; !turn(now); now = next(now)) require(now < end, "the trial does not come to an end");
+    for (; !turn(now); now = next(now)) {
+      require(now < end, "the trial does not come to an end");
+      if (now >= next_sample_) sample(now);
+    }
     return {.tally = std::move(tally_),
             .took = now - Instant(),
             .queue_refused = there_.refused(),
-            .queue_bytes_most = there_.queued_bytes_most()};
+            .queue_bytes_most = there_.queued_bytes_most(),
+            .spares = ours_ == nullptr ? 0 : ours_->counters().retransmit_spare,
+            .seen = ours_ == nullptr ? 0 : ours_->counters().retransmit_spurious,
+            .samples = std::move(samples_)};
   }
 
   void on_fate(std::span<const std::uint8_t> datagram, bool lost, Instant now) override {
@@ -81,9 +89,12 @@ class Run final : public FateWatch {
   void make_sender(diff::Memory& memory) {
     const std::uint64_t rate = trial_.there.rate_bits_per_second;
     switch (trial_.sender) {
-      case SenderKind::ours:
-        sender_ = std::make_unique<OurSender>(memory, trial_.options, Rng(trial_.seed).child(3).next());
+      case SenderKind::ours: {
+        auto ours = std::make_unique<OurSender>(memory, trial_.options, Rng(trial_.seed).child(3).next());
+        ours_ = ours.get();
+        sender_ = std::move(ours);
         return;
+      }
       case SenderKind::ikcp: sender_ = std::make_unique<TickedIkcp>(trial_.options, Duration()); return;
       case SenderKind::oracle:
       case SenderKind::ticked_oracle:
@@ -96,6 +107,26 @@ class Run final : public FateWatch {
         sender_ = std::move(oracle);
       }
     }
+  }
+
+  // A server hears of its client before it has anything to send to it: the receiver's window is known, and no round trip yet.
+  void tell_window() {
+    diff::Bytes datagram(kcp::header_bytes);
+    const auto window = static_cast<std::uint16_t>(receiver_of(trial_.options).receive_window());
+    kcp::encode(kcp::Heading(diff::conv, window, Seq32()), kcp::Command::wins, 0, Stamp32(), Seq32(), 0,
+                datagram.data());
+    sender_->input(datagram, Instant());
+  }
+
+  void sample(Instant now) {
+    next_sample_ = now + trial_.sample_every;
+    Sample made{.at = now, .delivered = tally_.delivered(), .queued_bytes = there_.queued_bytes()};
+    if (ours_ != nullptr) {
+      const kcp::Stats stats = ours_->stats();
+      made.in_flight = stats.in_flight;
+      made.window = stats.cwnd == Congestion::unbounded ? 0 : stats.cwnd;
+    }
+    samples_.push_back(made);
   }
 
   // Everything that is to be done at `now`, input first; true when all is over.
@@ -160,11 +191,14 @@ class Run final : public FateWatch {
 
   const Trial& trial_;
   Tally tally_;
+  Instant next_sample_;
+  std::vector<Sample> samples_;
   Lane there_;
   Lane back_;
   TickedIkcp receiver_;
   std::unique_ptr<diff::Machine> sender_;
-  OracleSender* oracle_ = nullptr;  // the sender, when it is that one
+  OurSender* ours_ = nullptr;       // the sender, when it is that one
+  OracleSender* oracle_ = nullptr;  // the same
   diff::Bytes message_;
 };
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "diff/ours.hpp"
 #include "path/lane.hpp"
@@ -35,6 +36,7 @@ struct Trial {
   LaneOptions back;
   Duration receiver_phase{};  // when the receiver's ticks begin; those of an ikcp sender begin at 0
   std::uint64_t seed = 1;
+  Duration sample_every{};  // 0: no samples
 
   static constexpr std::uint32_t game_bytes = 64;
   static constexpr Duration game_period = Duration::ms(20);
@@ -44,11 +46,23 @@ struct Trial {
   std::uint64_t messages() const;
 };
 
+// A look at the trial under way.
+struct Sample {
+  Instant at;
+  std::uint64_t delivered = 0;     // messages
+  std::uint64_t queued_bytes = 0;  // in the bottleneck on the way there
+  std::uint32_t in_flight = 0;     // segments of ours, sent and not passed by una
+  std::uint32_t window = 0;        // segments that our controller allows, 0 when it bounds nothing
+};
+
 struct Outcome {
   Tally tally;
   Duration took{};                  // until the sender knew that all had arrived
   std::uint64_t queue_refused = 0;  // datagrams on the way there that found the bottleneck's queue full
   std::uint64_t queue_bytes_most = 0;
+  std::uint64_t spares = 0;     // copies of ours that left beside another on purpose
+  std::uint64_t seen = 0;       // needless ones that our sender noticed
+  std::vector<Sample> samples;  // each Trial::sample_every
   // Payload bits a second over the whole time.
   double goodput() const;
 };

@@ -124,6 +124,52 @@ TEST_CASE("the same seed is the same trial, and another one is another") {
   }
 }
 
+TEST_CASE("by time each needless copy is a spare, or noticed, while ACKs arrive") {
+  for (const std::uint32_t loss_ppm : {10'000u, 50'000u}) {
+    Trial trial = bulk(SenderKind::ours, loss_ppm);
+    trial.options = turbo(4096);
+    trial.options.recovery = kcp::Recovery::rack;
+    trial.options.congestion = congestion::Kind::none;
+    trial.there.rate_bits_per_second = rate;
+    trial.bulk_bytes = 20'000'000;
+    const Outcome outcome = outcome_of(trial);
+    INFO(loss_ppm << " ppm: " << outcome.tally.spurious().count << " of " << outcome.tally.resent().count
+                  << " needless, " << outcome.spares << " spares, " << outcome.seen << " noticed");
+    CHECK(outcome.tally.spurious().count > 0);
+    CHECK(outcome.tally.spurious().count <= outcome.spares + outcome.seen);
+    CHECK(outcome.tally.spurious().count < outcome.tally.resent().count / 10);
+  }
+}
+
+// The link holds 893 segments of 1,400 bytes a round trip. bbr is out of its start-up after 20 round trips here.
+TEST_CASE("what is in flight settles within a quarter of the bandwidth-delay product") {
+  using congestion::Kind;
+  for (const Kind kind : {Kind::none, Kind::bbr}) {
+    Trial trial = bulk(SenderKind::ours, 0);
+    trial.options = turbo(4096);
+    trial.options.recovery = kcp::Recovery::rack;
+    trial.options.congestion = kind;
+    trial.there.rate_bits_per_second = 100'000'000;
+    trial.there.queue_bytes = 2'500'000;
+    trial.there.delay = trial.back.delay = Duration::ms(50);
+    trial.bulk_bytes = 50'000'000;
+    trial.sample_every = Duration::ms(1);
+    const Outcome outcome = outcome_of(trial);
+    const Instant begin = Instant() + trial.round_trip() * (kind == Kind::none ? 10 : 20);
+    double sum = 0, count = 0;
+    for (const Sample& sample : outcome.samples) {
+      if (sample.at < begin || sample.at >= begin + trial.round_trip() * 10) continue;
+      sum += sample.in_flight;
+      count += 1;
+    }
+    REQUIRE(count > 900);
+    const double bdp = 100'000'000.0 / 8 * 0.1 / 1400;
+    INFO(congestion::name_of(kind) << " " << sum / count / bdp << " of it");
+    CHECK(sum / count > bdp * 0.75);
+    CHECK(sum / count < bdp * 1.25);
+  }
+}
+
 TEST_CASE("a queue that is too short loses, and what it refused is counted as lost") {
   Trial trial = bulk(SenderKind::ours, 0);
   trial.there.rate_bits_per_second = 10'000'000;

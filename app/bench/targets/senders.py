@@ -1,5 +1,7 @@
 """senders.py - T10: our KCP sender toward an unmodified ikcp over a path in virtual time, with ikcp and the oracle beside it.
 
+Ours recovers by time and has no congestion control, as ikcp's turbo mode has none; `classic` is ours by ikcp's law.
+
 Nothing here reads a clock: the same code brings the same figures, on a busy machine too."""
 
 import json
@@ -13,7 +15,10 @@ SEEDS = 5
 # 1,024 datagrams of 1,400 bytes in 20 ms, which carry 563.6 Mbit/s of payload.
 LINK_MBIT = 573.44
 NARROW, WIDE = 1024, 4096
-SENDERS = ("ours", "ikcp", "oracle", "ticked-oracle", "spare-oracle")
+# By name: the sender of penstock-path, and its settings.
+SENDERS = {"ours": ("ours", "recovery=rack", "congestion=none"), "ikcp": ("ikcp",), "classic": ("ours",), "oracle": ("oracle",),
+           "ticked-oracle": ("ticked-oracle",), "spare-oracle": ("spare-oracle",)}
+BESIDE = tuple(SENDERS)[2:]
 SHARE_MIN = {0.01: 0.92, 0.05: 0.85}
 ORACLE_SHARE_MIN = 0.97
 RESENT_MAX = 1.1
@@ -30,9 +35,12 @@ def prepare(build):
             raise MeasureError(f"ikcp cannot be built: {done.stderr.strip()}")
 
 
-def trial(bench, sender, **options):
+def trial(bench, name, **options):
     """What penstock-path tells of one sender, all seeds together."""
+    sender, *settings = SENDERS[name]
     words = [bench.build / "tests/path/penstock-path", "--json", "--sender", sender, "--seeds", SEEDS]
+    for setting in settings:
+        words += ["--set", setting]
     for name, value in options.items():
         words += ["--" + name.replace("_", "-"), value]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
@@ -43,13 +51,13 @@ def trial(bench, sender, **options):
 
 def trials(bench, **options):
     """The same for each sender, by its name."""
-    return {sender: trial(bench, sender, **options) for sender in SENDERS}
+    return {name: trial(bench, name, **options) for name in SENDERS}
 
 
 def line(what, unit, target, value_of, found, holds=None, **extra):
-    """A line of ours; ikcp is the rival, the oracles stand behind."""
+    """A line of ours; ikcp is the rival, classic and the oracles stand behind."""
     ours, ikcp = value_of(found["ours"]), value_of(found["ikcp"])
-    beside = {name.replace("-", "_"): value_of(found[name]) for name in SENDERS[2:]}
+    beside = {name.replace("-", "_"): value_of(found[name]) for name in BESIDE}
     return Line("T10", what, ours, unit, target, None if holds is None else holds(ours), rival="ikcp", rival_value=ikcp,
                 ratio=ours / ikcp if ikcp else None, runs=SEEDS, extra={**beside, **extra})
 
