@@ -64,6 +64,7 @@ Flown::Beside Flight::beside_what(const SendSlot& slot, bool as_probe) {
 void Flight::open_round(Instant now) {
   last_seen_ = now;
   heard_at_ = now;
+  probe_owed_ = false;  // it would ask for what has just been heard
   if (round_open_) return;
   round_open_ = true;
   flight_before_ = in_flight_;

@@ -77,6 +77,21 @@ TEST_CASE("by time: a tail that is lost is asked about by its oldest segment") {
   CHECK(due(bench, probe.count_us() + 25'000) == Sns{2, 3});
 }
 
+TEST_CASE("by time: a probe that is owed is not sent once something was heard") {
+  Bench bench(by_time());
+  warm_up(bench);
+  bench.send_many(1);
+  REQUIRE(bench.write_sns(100'000) == Sns{1});
+  const std::int64_t us = bench.sender.next_resend().count_us();
+  bench.sender.refresh(Instant::at_us(us), bench.rtt, bench.world.env.options);
+  bench.acknowledge(us, {{1, 100}}, 2);
+  // What follows is new, and counts as sent.
+  bench.send_many(1);
+  CHECK(bench.write_sns(us) == Sns{2});
+  CHECK(bench.sender.next() == Seq32(3));
+  CHECK(bench.world.counters.retransmit_timeout == 0);
+}
+
 TEST_CASE("by time: while receipts come in nothing is asked, be the way ever so long now") {
   Bench bench(by_time());
   // A path so even that the timeout is short.
