@@ -16,7 +16,8 @@ namespace {
 enum Step : std::uint8_t { send, arrive, lose, again, wait, receive, transmit, turn, close, shortage, step_count };
 constexpr std::uint8_t other_side = 0x80;
 constexpr int steps_max = 150;
-constexpr int heal_turns_max = 20'000;
+// By time two turns repeat one segment where the pace is slow, and each of a window of 255 as often as dead_link says.
+constexpr int heal_turns_max = 200'000;
 constexpr std::size_t on_wire_max = 64;
 
 using Datagram = std::vector<std::uint8_t>;
