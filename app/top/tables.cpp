@@ -242,6 +242,12 @@ Table session_fields(const Rates& rates) {
   Table table = counter_table();
   if (!rates.now().session) return table;
   const SessionSample& session = *rates.now().session;
+  // Who it is comes first: the counters may reach beyond a small screen.
+  for (const auto& [name, value] : {std::pair("remote", session.remote), std::pair("local", session.local)}) {
+    if (value.empty()) continue;
+    table.rows.push_back(
+        {.id = table.rows.size(), .cells = {{name, static_cast<double>(table.rows.size())}, {value, -1}, {"", -1}}});
+  }
   // What is a number but no count has no rate.
   static constexpr std::array counts = {"segments_sent", "segments_received", "retransmitted"};
   for (const auto& [name, value] : session.fields.all()) {
@@ -250,11 +256,6 @@ Table session_fields(const Rates& rates) {
                           .cells = {{name, static_cast<double>(table.rows.size())},
                                     field_cell(name, value),
                                     {rate ? rate_text(rate) : "", rate.value_or(-1)}}});
-  }
-  for (const auto& [name, value] : {std::pair("remote", session.remote), std::pair("local", session.local)}) {
-    if (value.empty()) continue;
-    table.rows.push_back(
-        {.id = table.rows.size(), .cells = {{name, static_cast<double>(table.rows.size())}, {value, -1}, {"", -1}}});
   }
   return table;
 }

@@ -158,6 +158,8 @@ TEST_CASE("one session, its counts with rates") {
   CHECK(cell(table, row_of(table, "cwnd"), "value") == "none");
   CHECK(cell(table, row_of(table, "srtt_us"), "per s").empty());
   CHECK(session_fields(Two().rates()).rows.empty());
+  const Two told({.session = 4'294'967'296, .addresses = true});
+  CHECK(cell(session_fields(told.rates()), 0, "counter") == "remote");
 }
 
 TEST_CASE("drops, those that never happened only when asked for") {

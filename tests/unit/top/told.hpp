@@ -49,9 +49,11 @@ class Told {
                R"("silent_us":[5,6],"age_us":[1000,2000])");
     say_top(1, R"("id":[72057598332895232],"conv":[9],"listener":[0],"segments_per_s":[70],"retransmitted_per_s":[1],)"
                R"("srtt_us":[3000],"in_flight":[0],"retransmitted":[1],"silent_us":[0],"age_us":[3000])");
-    say("/penstock/session,4294967296",
+    const std::string session =
         fmt::format(R"("id":4294967296,"conv":7,"age_us":{},"segments_sent":{},"srtt_us":90000,"cwnd":4294967295)",
-                    1'000'000 * (seconds + 1), 50 * seconds));
+                    1'000'000 * (seconds + 1), 50 * seconds);
+    say("/penstock/session,4294967296", session);
+    say("/penstock/session,4294967296,addresses", session + R"(,"remote":"10.0.0.7:1","local":"10.0.0.1:9")");
   }
 
   // What stands between the braces of the command's answer.
