@@ -56,8 +56,9 @@ std::uint64_t lanes_sum(__m256i lanes) {
   return static_cast<std::uint64_t>(std::int64_t{_mm_cvtsi128_si32(two)} + _mm_extract_epi32(two, 1));
 }
 
-// The whole steps at the front.
-[[gnu::noinline]] std::uint64_t wide_sum(const std::uint8_t* from, std::size_t left) {
+// The whole steps at the front, copied on the way to where `to` points.
+template <bool copying>
+[[gnu::noinline]] std::uint64_t wide_sum(const std::uint8_t* from, std::size_t left, std::uint8_t* to = nullptr) {
   const __m256i sign = _mm256_set1_epi16(-0x8000);
   const __m256i ones = _mm256_set1_epi16(1);
   std::uint64_t sum = 0;
@@ -67,6 +68,10 @@ std::uint64_t lanes_sum(__m256i lanes) {
 #pragma GCC unroll 4
     for (std::size_t i = 0; i < steps; ++i, from += step_bytes) {
       const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+      if constexpr (copying) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
+        to += step_bytes;
+      }
       lanes = _mm256_add_epi32(lanes, _mm256_madd_epi16(_mm256_xor_si256(words, sign), ones));
     }
     left -= steps * step_bytes;
@@ -90,7 +95,10 @@ std::uint64_t step_sum(std::uint64_t sum, const std::uint8_t* from) {
 
 constexpr std::size_t wide_from = std::numeric_limits<std::size_t>::max();
 
-std::uint64_t wide_sum(const std::uint8_t*, std::size_t) { return 0; }
+template <bool>
+std::uint64_t wide_sum(const std::uint8_t*, std::size_t, std::uint8_t* = nullptr) {
+  return 0;
+}
 
 std::uint64_t step_sum(std::uint64_t sum, const std::uint8_t* from) {
   for (std::size_t at = 0; at < step_bytes; at += 8) sum = word_added(sum, load<std::uint64_t>(from + at));
@@ -106,7 +114,7 @@ std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t pa
   std::size_t left = bytes.size();
   if (left >= wide_from) {
     const std::size_t wide = left - left % step_bytes;
-    return internet_sum(bytes.subspan(wide), partial + wide_sum(from, left));
+    return internet_sum(bytes.subspan(wide), partial + wide_sum<false>(from, left));
   }
   std::uint64_t sum = 0;
   for (; left >= step_bytes; left -= step_bytes, from += step_bytes) sum = step_sum(sum, from);
@@ -115,6 +123,14 @@ std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t pa
   // Halves are added, so that a partial sum stays far from overflowing.
   partial += (sum & 0xffffffffu) + (sum >> 32);
   return left > 0 ? partial + tail_sum(from, left) : partial;
+}
+
+std::uint64_t internet_sum_copied(std::uint8_t* to, std::span<const std::uint8_t> bytes) {
+  const std::size_t wide = bytes.size() >= wide_from ? bytes.size() - bytes.size() % step_bytes : 0;
+  const std::uint64_t sum = wide > 0 ? wide_sum<true>(bytes.data(), wide, to) : 0;
+  const auto rest = bytes.subspan(wide);
+  std::ranges::copy(rest, to + wide);
+  return internet_sum(rest, sum);
 }
 
 }  // namespace penstock

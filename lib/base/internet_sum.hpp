@@ -13,6 +13,8 @@ namespace penstock {
 
 // Adds `bytes` (from an even offset) to a partial sum.
 std::uint64_t internet_sum(std::span<const std::uint8_t> bytes, std::uint64_t partial = 0);
+// The same of `bytes` while they are copied to `to`, which they may not overlap: one pass instead of two.
+std::uint64_t internet_sum_copied(std::uint8_t* to, std::span<const std::uint8_t> bytes);
 // Folds a partial sum into 16 bits; not inverted. Stored with a plain 16-bit write.
 constexpr std::uint16_t sum_fold(std::uint64_t partial) {
   // Either half is added to the other; the carry out of the lower one lands in the upper one, as ones' complement wants.

@@ -3,8 +3,8 @@
 // A machine writes a header with header(n) and adds payload with append(). Payload up to `copy_break` bytes is *folded*
 // (copied); a longer one is *linked*: the datagram then holds a Segment of it behind the head
 // and is complete, since headers cannot follow a link. With a copy_break of at least the capacity everything is folded and
-// the datagram is one contiguous stretch. `sum()` is the Internet sum of all bytes, for ports that do not make checksums: a
-// pass over bytes that were just written costs no more than summing them on the way (docs/benchmarks.md).
+// the datagram is one contiguous stretch. `sum()` is the Internet sum of all bytes, for ports that do not make checksums. What
+// is short is summed then; of a large payload, after sum_copies(), while it is copied (docs/benchmarks.md).
 //
 // The head leaves `headroom` bytes free in front for the UDP, IP, tag and Ethernet headers. Built and used on one core.
 #pragma once
@@ -55,8 +55,11 @@ class OutDatagram {
     if (length > copy_break_) return link_to(payload);
     if (length == 0) return;
     end_ += length;
+    if (length >= sum_from_) return copy_summed(to + count, payload);
     std::memcpy(to + count, payload.data(), length);
   }
+  // sum() will be asked for: the first large payload is summed on its way.
+  void sum_copies() { sum_from_ = sum_bytes_min; }
 
   // Bytes that still fit; 0 once a payload is linked.
   std::uint32_t room() const { return static_cast<std::uint32_t>(limit_ - end_); }
@@ -67,9 +70,9 @@ class OutDatagram {
     if (bytes < room()) limit_ = end_ + bytes;
   }
 
-  // The Internet sum of head and link.
+  // The Internet sum of head and link, before they are taken.
   std::uint64_t sum() const {
-    const std::uint64_t sum = internet_sum(head());
+    const std::uint64_t sum = copied_.begin == nullptr ? internet_sum(head()) : sum_around_copied();
     return link_.holds() ? sum_add_at(sum, internet_sum(link_.bytes()), head_bytes()) : sum;
   }
   // Hands the parts over, once: the head with its headroom in front, and the link, which holds nothing when all was folded.
@@ -93,6 +96,17 @@ class OutDatagram {
  private:
   std::uint32_t head_bytes() const { return static_cast<std::uint32_t>(end_ - begin_); }
   void link_to(const Segment& payload);
+  void copy_summed(std::uint8_t* to, const Segment& payload);
+  std::uint64_t sum_around_copied() const;
+
+  // Below it two passes cost no more.
+  static constexpr std::uint32_t sum_bytes_min = 256;
+  // What was summed while it was copied, within the head; one stretch.
+  struct Copied {
+    const std::uint8_t* begin = nullptr;  // null: nothing, and what follows is not set
+    const std::uint8_t* end;
+    std::uint64_t sum;
+  };
 
   Segment head_;  // the whole capacity until it is taken: what was written lies between begin_ and end_
   Segment link_;
@@ -100,6 +114,8 @@ class OutDatagram {
   std::uint8_t* end_;
   std::uint8_t* limit_;  // where the capacity ends
   std::uint32_t copy_break_;
+  std::uint32_t sum_from_ = UINT32_MAX;  // payload of as many bytes is summed while it is copied
+  Copied copied_;
 };
 
 }  // namespace penstock

@@ -34,6 +34,7 @@ Sent send_one(World& world, Session& session, kcp::Session& machine, Instant now
   std::uint32_t room = std::min<std::uint32_t>(world.stack.payload_max(session.path), head->size - net::headroom_bytes);
   if (session.state == SessionState::unproven) room = std::min(room, session.credit_bytes);
   OutDatagram out(head, net::headroom_bytes, room, world.config.copy_break);
+  if (world.sums_copies) out.sum_copies();
   if (!machine.poll_transmit(out, now)) {
     world.spare_head = out.take_head().detach();
     // It wanted to send, so what it lacks is credit.

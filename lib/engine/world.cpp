@@ -79,6 +79,7 @@ World::World(const NodeConfig& node, std::uint32_t worker_index, const WorkerPar
     PENSTOCK_ASSERT(port->info().rss_reta.size() <= rss_reta_max);
     ownership.emplace_back(given.arena, rss_view(port->info()), node.workers, given.key);
     batches.emplace_back(*port, static_cast<std::uint16_t>(worker_index), node.burst);
+    sums_copies = sums_copies || !port->info().traits.tx_udp_checksum;
   }
   for (const ListenerSetup& setup : node.listeners) {
     const HalfOpenLimits limits = half_open_limits(setup.admission, half_open.size());

@@ -148,6 +148,7 @@ struct alignas(cache_line_bytes) World {
   Burst burst;                              // kept between turns, so that no turn has to make one
   std::array<ConnectionEvent, 256> events;  // told to a service in one call; kept between turns as well
   std::vector<TxBatch> batches;             // by port
+  bool sums_copies = false;                 // some port leaves UDP sums to us: payload is summed while it is copied
   std::span<bool> link_was_up;              // by port, as the stack was told last
   Block* spare_head = nullptr;              // a block that a machine had no use for; taken before the pool is asked
 

@@ -43,7 +43,7 @@ struct Flown {
   std::uint32_t lost = 0;          // … and lost,
   std::uint32_t delivered_at = 0;  // when something was delivered last,
   std::uint32_t first_sent = 0;    // and when what was measured then was sent
-  std::uint16_t flight_4k = 0;     // bytes in flight with it, in flight_units
+  std::uint16_t flight_4k = 0;     // bytes in flight with it, in units of flight_unit
   std::uint16_t previous = 0;      // neighbours in the chain that it is in, by the low 16 bits of their numbers
   std::uint16_t next = 0;
   State state : 2 = State::unsent;
@@ -101,6 +101,8 @@ struct SendSlot {
   }
   // µs since the transmission that `stamp` names, the latest such; nothing when it names none that is remembered.
   std::optional<std::uint32_t> since(Stamp32 stamp, const Moment& moment) const;
+  // Its place in `ikcp.stamps`, stamps_kept for none.
+  std::uint32_t place_named(Stamp32 stamp) const;
 
   // The same of a Flown.
   struct Copy {
@@ -118,18 +120,22 @@ static_assert(sizeof(SendSlot) == 64);
 using SendRing = SlotRing<SendSlot>;
 
 inline std::optional<std::uint32_t> SendSlot::since(Stamp32 stamp, const Moment& moment) const {
-  if (transmissions == 1) {
-    if (ikcp.stamps[0] != stamp) return std::nullopt;
-    return age_us(moment, 0);
-  }
-  const std::uint32_t kept = transmissions < IkcpRecord::stamps_kept ? transmissions : IkcpRecord::stamps_kept;
-  std::optional<std::uint32_t> found;
+  std::uint32_t named = 0;
+  if (transmissions != 1) named = place_named(stamp);
+  else if (ikcp.stamps[0] != stamp) return std::nullopt;
+  if (named == IkcpRecord::stamps_kept) return std::nullopt;
+  return age_us(moment, named);
+}
+
+// Two of one millisecond have the same stamp: the later one is meant.
+inline std::uint32_t SendSlot::place_named(Stamp32 stamp) const {
+  const std::uint32_t kept = std::min<std::uint32_t>(transmissions, IkcpRecord::stamps_kept);
+  std::uint32_t named = IkcpRecord::stamps_kept;
   for (std::uint32_t i = 0; i < kept; ++i) {
     if (ikcp.stamps[i] != stamp) continue;
-    const std::uint32_t age = age_us(moment, i);
-    if (!found || age < *found) found = age;
+    if (named == IkcpRecord::stamps_kept || ikcp.stamp_us[i] > ikcp.stamp_us[named]) named = i;
   }
-  return found;
+  return named;
 }
 
 inline void SendSlot::record_flown(Instant now) {

@@ -2,6 +2,7 @@
 // How: the RFC's example, and random bytes against a naive sum of 16-bit words, split at odd and even places.
 #include "base/internet_sum.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <span>
@@ -56,6 +57,17 @@ TEST_CASE("every length agrees with the naive sum", "[internet_sum]") {
   for (std::size_t length = 0; length < 300; ++length) {
     const auto bytes = random_bytes(rng, length);
     REQUIRE(same(as_stored(sum_fold(internet_sum(bytes))), naive(bytes)));
+  }
+}
+
+TEST_CASE("bytes summed while they are copied give the same, and arrive", "[internet_sum]") {
+  Rng rng(1073);
+  for (std::size_t length = 0; length < 1'500; length += length < 300 ? 1 : 37) {
+    const auto bytes = random_bytes(rng, length);
+    std::vector<std::uint8_t> copy(length + 1, 0xa5);
+    REQUIRE(same(sum_fold(internet_sum_copied(copy.data(), bytes)), sum_fold(internet_sum(bytes))));
+    REQUIRE(std::equal(bytes.begin(), bytes.end(), copy.begin()));
+    REQUIRE(copy.back() == 0xa5);
   }
 }
 

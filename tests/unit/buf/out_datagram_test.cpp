@@ -1,5 +1,5 @@
 // Shows that a datagram holds the bytes written and appended in order, that short payload is folded and long payload is
-// linked without copying, that bounds hold, and that sum() is the Internet sum of all bytes.
+// linked without copying, that bounds hold, and that sum() is the Internet sum of all bytes, of copies made on the way too.
 // How: random lists of headers and payloads, at odd and even places, against a flat vector and a naive sum.
 #include "buf/out_datagram.hpp"
 
@@ -99,14 +99,16 @@ TEST_CASE("nothing follows a link", "[out_datagram]") {
 TEST_CASE("the sum is that of all bytes, whatever the order of headers and payloads", "[out_datagram]") {
   HeapPool pool(2176, 40);
   Rng rng(3);
-  int linked = 0;
-  for (int round = 0; round < 3'000; ++round) {
-    const auto copy_break = rng.chance_ppm(300'000) ? everything : static_cast<std::uint32_t>(rng.below(200));
+  int linked = 0, summed = 0;
+  for (int round = 0; round < 6'000; ++round) {
+    const auto copy_break = rng.chance_ppm(500'000) ? everything : static_cast<std::uint32_t>(rng.below(200));
     OutDatagram out(pool.allocate(), headroom, 1'400, copy_break);
+    const bool copies = rng.chance_ppm(500'000);
+    if (copies) out.sum_copies();
     std::vector<std::uint8_t> expected;
     const std::uint64_t parts = rng.below(12);
     for (std::uint64_t part = 0; part < parts && out.room() > 0; ++part) {
-      const auto length = static_cast<std::uint32_t>(rng.below(std::min(out.room(), 220u) + 1));
+      const auto length = static_cast<std::uint32_t>(rng.below(std::min(out.room(), 600u) + 1));
       if (rng.chance_ppm(500'000)) {
         std::uint8_t* to = out.header(length);
         for (std::uint32_t i = 0; i < length; ++i) expected.push_back(to[i] = static_cast<std::uint8_t>(rng.next()));
@@ -117,12 +119,14 @@ TEST_CASE("the sum is that of all bytes, whatever the order of headers and paylo
       }
     }
     linked += out.link().holds() ? 1 : 0;
+    summed += copies && out.size() > 700 ? 1 : 0;
     REQUIRE(flatten(out) == expected);
     REQUIRE(out.size() == expected.size());
     // 0 and 0xffff are the same number in ones' complement.
     REQUIRE(sum_fold(out.sum()) % 0xffff == naive_sum(expected) % 0xffff);
   }
   CHECK(linked > 300);
+  CHECK(summed > 300);
   CHECK(pool.whole());
 }
 
