@@ -10,7 +10,6 @@ void OutDatagram::link_to(const Segment& payload) {
 
 void OutDatagram::copy_summed(std::uint8_t* to, const Segment& payload) {
   copied_ = {to, to + payload.length(), internet_sum_copied(to, payload.bytes())};
-  sum_from_ = UINT32_MAX;
 }
 
 std::uint64_t OutDatagram::sum_around_copied() const {

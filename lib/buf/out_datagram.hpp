@@ -58,7 +58,16 @@ class OutDatagram {
     if (length >= sum_from_) return copy_summed(to + count, payload);
     std::memcpy(to + count, payload.data(), length);
   }
-  // sum() will be asked for: the first large payload is summed on its way.
+  // Makes room for `bytes` again in an empty datagram, beyond limit_room(), since they cannot be had in parts; false when it is
+  // not empty or has not so many. The datagram may then be longer than its path carries.
+  bool widen(std::uint32_t bytes) {
+    if (end_ != begin_ || link_.holds() || bytes > head_.length()) return false;
+    limit_ = begin_ + bytes;
+    may_fragment_ = true;
+    return true;
+  }
+  bool may_fragment() const { return may_fragment_; }
+  // sum() will be asked for: large payload is summed on its way.
   void sum_copies() { sum_from_ = sum_bytes_min; }
 
   // Bytes that still fit; 0 once a payload is linked.
@@ -101,7 +110,7 @@ class OutDatagram {
 
   // Below it two passes cost no more.
   static constexpr std::uint32_t sum_bytes_min = 256;
-  // What was summed while it was copied, within the head; one stretch.
+  // What was summed while it was copied last, within the head; one stretch, around which the rest is summed.
   struct Copied {
     const std::uint8_t* begin = nullptr;  // null: nothing, and what follows is not set
     const std::uint8_t* end;
@@ -115,6 +124,7 @@ class OutDatagram {
   std::uint8_t* limit_;  // where the capacity ends
   std::uint32_t copy_break_;
   std::uint32_t sum_from_ = UINT32_MAX;  // payload of as many bytes is summed while it is copied
+  bool may_fragment_ = false;
   Copied copied_;
 };
 

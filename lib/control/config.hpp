@@ -139,6 +139,7 @@ struct ListenerConfig {
   // `none` whenever nc is true; preset bbr with recovery by time, which the last three require
   Congestion congestion = Congestion::kcp;
   std::uint32_t loss_percent = 2;  // of what is sent, that bbr bears without yielding, 1 … 50
+  bool search_mtu = false;         // key `path_mtu`; with recovery by time
   std::uint32_t snd_wnd = 32;      // segments, 1 … 32,768; preset 1,024 with recovery by time
   std::uint32_t rcv_wnd = 128;     // segments, 1 … 32,768
   std::uint32_t mtu = 1'400;       // bytes of UDP payload, 50 … 9,000; fits the ports it listens on

@@ -187,6 +187,8 @@ class Check {
     if (listener.recovery == Recovery::ikcp && !classic)
       fail(listener, "congestion",
            "only \"kcp\" and \"none\" go with ikcp's way to find losses; set recovery = \"rack\"");
+    if (listener.recovery == Recovery::ikcp && listener.search_mtu)
+      fail(listener, "path_mtu", "\"search\" goes with recovery by time; set recovery = \"rack\"");
     check_bounds(listener);
     check_place(listener);
   }

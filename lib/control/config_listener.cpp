@@ -81,6 +81,7 @@ void read_kcp(TableReader& table, ListenerConfig& listener) {
                 {"bbr", Congestion::bbr}});
   if (listener.nc) listener.congestion = Congestion::none;
   table.integer("loss_percent", listener.loss_percent, 1, 50);
+  table.choice("path_mtu", listener.search_mtu, {{"fixed", false}, {"search", true}});
 }
 
 void read_admission(TableReader& table, ListenerConfig& listener) {

@@ -35,6 +35,7 @@ SessionReport report_of(World& world, SessionId id, Instant now) {
           .segments_received = stats.segments_received,
           .congestion = stats.congestion,
           .by_time = stats.by_time ? 1u : 0u,
+          .path_mtu = stats.path_mtu,
           .pacing_rate = stats.pacing_rate};
 }
 
@@ -105,6 +106,8 @@ MachineStats machine_stats(const kcp::Counters& from) {
           .window_updates_sent = from.window_updates_sent,
           .proof_pings_sent = from.proof_pings_sent,
           .liveness_probes_sent = from.life_probes_sent,
+          .path_probes_sent = from.path_probes_sent,
+          .path_probes_answered = from.path_probes_answered,
           .messages_received = from.messages_received,
           .messages_sent = from.messages_sent,
           .bytes_received = from.bytes_received,

@@ -22,8 +22,9 @@
 namespace penstock {
 
 struct HandoffRecord {
-  enum class Kind : std::uint8_t { datagram, neighbor } kind = Kind::datagram;
-  net::Path path;            // of a datagram
+  enum class Kind : std::uint8_t { datagram, neighbor, too_big } kind = Kind::datagram;
+  net::Path path;            // of a datagram, or of one that is said to be too long …
+  std::uint32_t conv = 0;    // … and its conversation
   Block* block = nullptr;    // … its buffer, one reference travelling along
   std::uint32_t offset = 0;  // … and where its UDP payload lies
   std::uint32_t length = 0;

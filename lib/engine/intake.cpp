@@ -1,6 +1,7 @@
 #include "engine/intake.hpp"
 
 #include "engine/admission.hpp"
+#include "engine/path_hint.hpp"
 #include "engine/refusals.hpp"
 #include "engine/roaming.hpp"
 
@@ -187,6 +188,7 @@ std::uint32_t take_from_port(World& world, std::uint16_t number, Instant now) {
     world.stats.rx_bytes += burst.frames[i].bytes.length();
     switch (world.stack.take_in(number, burst.frames[i], burst.packets[burst.count], now)) {
       case net::Stack::Intake::udp: add_packet(world, burst, now); break;
+      case net::Stack::Intake::too_big: take_too_big(world, burst.packets[burst.count]); break;
       case net::Stack::Intake::handled: ++world.stats.delivered; break;
       case net::Stack::Intake::dropped: break;
     }
@@ -226,6 +228,10 @@ void take_from_workers(World& world, Instant now) {
       world.worked = true;
       if (record.kind == HandoffRecord::Kind::neighbor) {
         world.stack.apply(record.news, now);
+        continue;
+      }
+      if (record.kind == HandoffRecord::Kind::too_big) {
+        hear_too_big(world, record.path, record.conv);
         continue;
       }
       ++taken;

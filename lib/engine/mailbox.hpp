@@ -63,6 +63,7 @@ struct SessionReport {
   std::uint32_t segments_received = 0;  // in order
   congestion::Kind congestion = congestion::Kind::none;
   std::uint32_t by_time = 0;         // 1 with recovery = "rack"
+  std::uint32_t path_mtu = 0;        // bytes of a datagram that its path is known to carry
   std::uint64_t pacing_rate = 0;     // bytes a second; 0: its controller names none
   std::uint32_t segments_per_s = 0;  // of a session at the top: both, as the survey found
   std::uint32_t retransmitted_per_s = 0;

@@ -54,7 +54,7 @@ bool follow(World& world, SessionId id, const net::Packet& packet, Instant now) 
     if (holds_proof(bytes, expected, machine.send_una())) {
       const auto refused = world.move_session(id, packet.path);
       if (!refused) {
-        machine.on_path_changed(now);
+        machine.on_path_changed(path_base(packet.path), now);
         return true;
       }
       why = *refused;

@@ -85,7 +85,9 @@ struct MachineStats {
   std::uint64_t window_updates_sent = 0;
   std::uint64_t proof_pings_sent = 0;
   std::uint64_t liveness_probes_sent = 0;  // questions to peers that had fallen silent
-  std::uint64_t messages_received = 0;     // whole messages; in stream mode segments
+  std::uint64_t path_probes_sent = 0;      // questions as long as the path may be
+  std::uint64_t path_probes_answered = 0;
+  std::uint64_t messages_received = 0;  // whole messages; in stream mode segments
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_received = 0;  // payload handed to services
   std::uint64_t bytes_sent = 0;      // payload taken from services

@@ -147,6 +147,7 @@ std::optional<SessionId> World::open_session(Listener& listener, const net::Path
   kcp::Start begin;
   begin.opening = opening;
   begin.stamp_origin = stamp_origin();
+  begin.path_base = path_base(path);
   const SessionId id = sessions.open(environments[listener.index()], conv, at, begin);
   if (!id.is_valid()) {
     listener.withdraw(path.remote.address);

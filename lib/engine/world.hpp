@@ -165,4 +165,9 @@ struct alignas(cache_line_bytes) World {
   bool worked = false;   // this turn did something
 };
 
+// Bytes of UDP payload that every path of its family carries.
+inline std::uint16_t path_base(const net::Path& path) {
+  return path.remote.address.is_v4() ? PathMtu::base_v4 : PathMtu::base_v6;
+}
+
 }  // namespace penstock

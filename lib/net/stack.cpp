@@ -37,6 +37,8 @@ Stack::Impl::Impl(Arena& arena, const StackConfig& config, BlockPool& block_pool
       neighbors(arena, limits_of(config), key, rng, drop_counters),
       echo_limit(icmp_bucket(config)),
       unreachable_limit(icmp_bucket(config)),
+      too_big_limit(icmp_bucket(config)),
+      fragment_id(static_cast<std::uint16_t>(rng.next())),
       answers(arena, answers_max),
       news(arena, news_max),
       shares_news(config.shares_news) {

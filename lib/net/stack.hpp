@@ -82,7 +82,7 @@ struct NeighborNews {
 
 class Stack {
  public:
-  enum class Intake : std::uint8_t { udp, handled, dropped };
+  enum class Intake : std::uint8_t { udp, too_big, handled, dropped };
   enum class SendVerdict : std::uint8_t { ready, queued, dropped };
 
   // `pool` yields the blocks of frames that the stack makes itself. References must outlive the stack.
@@ -93,7 +93,8 @@ class Stack {
   // What the constructor takes of an arena.
   static std::size_t cost(const StackConfig& config);
 
-  // A frame received on `port`. `udp`: `packet` is filled. `handled`: it was ours (ARP, ND, ICMP); should its answer be
+  // A frame received on `port`. `udp`: `packet` is filled. `too_big`: somebody says that a datagram of ours is too long for its
+  // path; `packet` has its path and as much of its payload as was quoted, all of it unproven. `handled`: it was ours (ARP, ND, ICMP); should its answer be
   // lost, that counts as a loss on the way out. `dropped`: counted.
   Intake take_in(std::uint16_t port, RxFrame& frame, Packet& packet, Instant now);
   // Tells the sender that no listener is there (ICMP port unreachable, rate-limited) and counts udp_no_listener.

@@ -80,8 +80,9 @@ struct alignas(cache_line_bytes) Stack::Impl {
   Parsed<Intake> take_ip4(const Arrival& in, Packet& packet);
   Parsed<Intake> take_ip6(const Arrival& in, Packet& packet);
   Parsed<Intake> take_udp(const Arrival& in, const IpHeader& ip, Packet& packet);
-  Parsed<Intake> take_icmp4(const Arrival& in, const IpHeader& ip);
-  Parsed<Intake> take_icmp6(const Arrival& in, const IpHeader& ip, bool to_us_alone);
+  Parsed<Intake> take_icmp4(const Arrival& in, const IpHeader& ip, Packet& packet);
+  Parsed<Intake> take_icmp6(const Arrival& in, const IpHeader& ip, bool to_us_alone, Packet& packet);
+  Parsed<Intake> take_too_big(const Arrival& in, const IpHeader& ip, Bytes message, Packet& packet);
   Parsed<Intake> take_echo(const Arrival& in, const IpHeader& ip, Bytes message);
   Parsed<Intake> take_solicitation(const Arrival& in, const IpHeader& ip, const NdMessage& nd, bool to_us_alone);
   Parsed<Intake> take_advertisement(const Arrival& in, const IpHeader& ip, const NdMessage& nd);
@@ -91,6 +92,7 @@ struct alignas(cache_line_bytes) Stack::Impl {
 
   // stack_egress.cpp
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
+  void make_udp(OutDatagram& datagram, const Interface& out, const MacAddress& to, const Path& path, TxFrame& frame);
   // To a neighbour that is not confirmed, or not where the path's hint says.
   SendVerdict send_slow(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, const IpAddress& hop,
                         Instant now);
@@ -134,6 +136,8 @@ struct alignas(cache_line_bytes) Stack::Impl {
   NeighborCache neighbors;
   TokenBucket echo_limit;
   TokenBucket unreachable_limit;
+  TokenBucket too_big_limit;
+  std::uint16_t fragment_id;  // of the next packet that routers may cut
   Ring<PortFrame> answers;
   Ring<NeighborNews> news;
   bool shares_news;

@@ -4,6 +4,7 @@
 #include "net/icmp.hpp"
 #include "net/plain_frame.hpp"
 #include "net/stack_impl.hpp"
+#include "net/too_big.hpp"
 
 namespace penstock::net {
 
@@ -153,7 +154,7 @@ inline Parsed<Stack::Intake> Stack::Impl::take_ip4(const Arrival& in, Packet& pa
     return refused(DropReason::ip4_not_for_us);
   }
   if (ip->protocol == protocol_udp) return take_udp(in, *ip, packet);
-  if (ip->protocol == protocol_icmp4) return take_icmp4(in, *ip);
+  if (ip->protocol == protocol_icmp4) return take_icmp4(in, *ip, packet);
   return refused(DropReason::ip_protocol_unknown);
 }
 
@@ -174,7 +175,7 @@ Parsed<Stack::Intake> Stack::Impl::take_ip6(const Arrival& in, Packet& packet) {
     if (!is_icmp || local == nullptr || local->kind != AddressKind::group) return refused(DropReason::ip6_not_for_us);
   }
   if (ip->protocol == protocol_udp) return take_udp(in, *ip, packet);
-  if (is_icmp) return take_icmp6(in, *ip, to_us_alone);
+  if (is_icmp) return take_icmp6(in, *ip, to_us_alone, packet);
   return refused(DropReason::ip_protocol_unknown);
 }
 
@@ -193,15 +194,16 @@ inline Parsed<Stack::Intake> Stack::Impl::take_udp(const Arrival& in, const IpHe
   return Intake::udp;
 }
 
-Parsed<Stack::Intake> Stack::Impl::take_icmp4(const Arrival& in, const IpHeader& ip) {
+Parsed<Stack::Intake> Stack::Impl::take_icmp4(const Arrival& in, const IpHeader& ip, Packet& packet) {
   const Bytes message = in.rest.first(ip.total_bytes).subspan(ip.header_bytes);
   const auto icmp = parse_icmp(message, ip);
   if (!icmp) return refused(icmp.error());
+  if (is_too_big(*icmp, true)) return take_too_big(in, ip, message, packet);
   if (!is_echo_request(*icmp, true)) return refused(DropReason::icmp_unhandled);
   return take_echo(in, ip, message);
 }
 
-Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader& ip, bool to_us_alone) {
+Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader& ip, bool to_us_alone, Packet& packet) {
   const Bytes message = in.rest.first(ip.total_bytes).subspan(ip.header_bytes);
   const auto icmp = parse_icmp(message, ip);
   if (!icmp) return refused(icmp.error());
@@ -211,10 +213,24 @@ Parsed<Stack::Intake> Stack::Impl::take_icmp6(const Arrival& in, const IpHeader&
     if (nd->kind == NdMessage::Kind::solicitation) return take_solicitation(in, ip, *nd, to_us_alone);
     return take_advertisement(in, ip, *nd);
   }
+  if (to_us_alone && is_too_big(*icmp, false)) return take_too_big(in, ip, message, packet);
   if (!is_echo_request(*icmp, false)) return refused(DropReason::icmp_unhandled);
   // An echo to a group would be answered by all of it, toward a source that nobody proved.
   if (!to_us_alone) return refused(DropReason::ip6_not_for_us);
   return take_echo(in, ip, message);
+}
+
+// Who sent it does not matter: any router may.
+Parsed<Stack::Intake> Stack::Impl::take_too_big(const Arrival& in, const IpHeader& ip, Bytes message, Packet& packet) {
+  const auto quoted = quoted_datagram(message, ip.is_v4);
+  if (!quoted || quoted->path.local.address != ip.destination) return refused(DropReason::icmp_unhandled);
+  if (!too_big_limit.take(in.now)) return refused(DropReason::icmp_rate_limited);
+  packet.path = quoted->path;
+  packet.path.interface = in.interface;
+  packet.payload = std::move(in.frame.bytes);
+  packet.payload.trim_front(std::uint32_t{in.ethernet.l2_bytes} + ip.header_bytes + quoted->payload_at);
+  packet.payload.trim_back(packet.payload.length() - (static_cast<std::uint32_t>(message.size()) - quoted->payload_at));
+  return Intake::too_big;
 }
 
 // The answer is as long as the question and goes back to the MAC address that it came from.

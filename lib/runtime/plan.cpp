@@ -78,6 +78,7 @@ ListenerSetup listener_of(const control::ListenerConfig& from, std::uint32_t nod
   kcp.recovery = from.recovery == control::Recovery::rack ? kcp::Recovery::rack : kcp::Recovery::ikcp;
   kcp.congestion = controller_of(from.congestion);
   kcp.loss_percent = static_cast<std::uint8_t>(from.loss_percent);
+  kcp.search_mtu = from.search_mtu;
   kcp.fastack_conserve = from.fastack_conserve;
   kcp.resend = static_cast<std::uint8_t>(from.resend);
   kcp.dead_link = static_cast<std::uint8_t>(std::min(from.dead_link, 255u));

@@ -128,8 +128,16 @@ class Run {
     const bool dropped = intake == Stack::Intake::dropped;
     FUZZ_CLAIM(drops_.received_total() == before + (dropped ? 1 : 0));
     FUZZ_CLAIM(!frame.bytes.holds());
-    FUZZ_CLAIM(packet.payload.holds() == (intake == Stack::Intake::udp));
+    FUZZ_CLAIM(packet.payload.holds() == (intake == Stack::Intake::udp || intake == Stack::Intake::too_big));
+    if (intake == Stack::Intake::too_big) look_at_quote(packet, length);
     if (intake == Stack::Intake::udp) look_at_packet(packet, record.kind, length);
+  }
+  // Of a packet of ours that somebody quotes behind two more headers.
+  void look_at_quote(Packet& packet, std::size_t frame_bytes) {
+    FUZZ_CLAIM(packet.payload.length() + ip6_and_udp_least(packet) + 28 <= frame_bytes);
+    FUZZ_CLAIM(packet.path.interface < 3);
+    FUZZ_CLAIM(stack_->owns(packet.path.interface, packet.path.local.address));
+    packet.payload.reset();
   }
   void look_at_packet(Packet& packet, std::uint8_t kind, std::size_t frame_bytes) {
     FUZZ_CLAIM(packet.payload.length() + ip6_and_udp_least(packet) <= frame_bytes);

@@ -91,7 +91,9 @@ inline kcp::Options options_of(Feed& feed) {
     options.recovery = kcp::Recovery::rack;
     options.congestion = static_cast<congestion::Kind>((more >> 3 & 7) % congestion::kind_count);
   }
-  options.mtu = static_cast<std::uint16_t>(50 + feed.u16() % (datagram_bytes_max - 49));
+  const std::uint16_t size = feed.u16();
+  options.mtu = static_cast<std::uint16_t>(50 + size % (datagram_bytes_max - 49));
+  options.search_mtu = size >= 0x8000;
   options.snd_wnd = 1 + feed.u8();
   options.rcv_wnd = 1 + feed.u8();
   return options;

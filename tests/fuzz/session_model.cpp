@@ -151,6 +151,7 @@ void SessionModel::wrote(const OutDatagram& out, const kcp::Session& session) {
   if (!session.closed()) stats_ = session.stats();
   FUZZ_CLAIM(oldest_sent() == oldest);
   std::size_t read = 0;
+  bool probes = false;
   for_each_segment(bytes, [&](const Header& header, Bytes payload) {
     read += kcp::header_bytes + header.length;
     FUZZ_CLAIM(header.conv == conv && known(header.command));
@@ -159,10 +160,22 @@ void SessionModel::wrote(const OutDatagram& out, const kcp::Session& session) {
     FUZZ_CLAIM(!session.proven() || header.una == first_expected());
     FUZZ_CLAIM(header.window <= options_.receive_window());
     if (header.command == Command::push) wrote_push(header, payload, session.proven());
-    else FUZZ_CLAIM(header.length == 0);
+    else if (header.length > 0) probes = is_path_probe(header, payload, bytes.size(), session);
+    FUZZ_CLAIM(header.command == Command::push || header.length == 0 || probes);
     if (header.command == Command::ack) wrote_ack(header, first_expected());
   });
   FUZZ_CLAIM(read == bytes.size());
+  // What is longer than the path is known to carry is a question to it, or leaves so that routers may cut it.
+  FUZZ_CLAIM(session.closed() || bytes.size() <= session.stats().path_mtu || probes || out.may_fragment());
+  FUZZ_CLAIM(!probes || !out.may_fragment());
+}
+
+// A padded question, alone in its datagram.
+bool SessionModel::is_path_probe(const Header& header, Bytes payload, std::size_t bytes,
+                                 const kcp::Session& session) const {
+  return options_.searches() && session.proven() && header.command == Command::wask &&
+         bytes == kcp::header_bytes + payload.size() &&
+         std::ranges::all_of(payload, [](std::uint8_t byte) { return byte == 0; });
 }
 
 void SessionModel::wrote_push(const Header& header, Bytes payload, bool proven) {

@@ -59,6 +59,8 @@ class SessionModel {
   };
   void offer(std::span<const std::uint8_t> datagram);
   bool proves(std::span<const std::uint8_t> datagram) const;
+  bool is_path_probe(const kcp::Header& header, std::span<const std::uint8_t> payload, std::size_t bytes,
+                     const kcp::Session& session) const;
   void wrote_push(const kcp::Header& header, std::span<const std::uint8_t> payload, bool proven);
   void wrote_ack(const kcp::Header& header, Seq32 una);
   const Sent* sent(Seq32 sn) const;

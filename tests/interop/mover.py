@@ -28,8 +28,7 @@ class Mover(Disturber):
         wait_until(lambda: self._count("sessions") - self._count("sessions_unproven") == self._sessions,
                    "the clients did not connect")
         # A copy of a first segment would begin a session with the same number, and so keep both where they are.
-        wait_until(lambda: all(told["segments_received"] >= SEGMENTS_MIN for told in self._each_session()),
-                   "the first segments do not pass")
+        wait_until(self._have_begun, "the first segments do not pass")
         self._copier.start()
         for move in range(1, len(OUTSIDE)):
             wait_until(lambda want=move * COPIES_MIN: self._unproven() >= want, "hardly any copies come")
@@ -38,11 +37,9 @@ class Mover(Disturber):
                        f"after move {move} not every session followed its client")
         self._copies = self._copier.stop()
 
-    def _each_session(self):
+    def _have_begun(self):
         with self.server.telemetry() as telemetry:
-            for worker in range(len(telemetry.workers())):
-                for number in telemetry.ask(f"/penstock/sessions,{worker},0")["id"]:
-                    yield telemetry.ask(f"/penstock/session,{number}")
+            return all(told["segments_received"] >= SEGMENTS_MIN for told in telemetry.each_session())
 
     def _count(self, name):
         with self.server.telemetry() as telemetry:

@@ -3,6 +3,7 @@
     home = Home(lab)               # the lab's client namespace becomes the router
     run_client(lab, ..., namespace=home.namespace)
     home.rebind()                  # all flows get another address and other ports
+    home.set_mtu(1000)             # … and longer packets do not pass to it any more
     copier = Copier(lab); copier.start(); copier.stop()
 
 The router's source NAT is nftables' and its mappings are conntrack's, so that a rebinding is the real thing: the client's
@@ -31,6 +32,7 @@ class Home:
         self.namespace = f"{lab.name}-home"
         self.outside = 0
         inner, outer = f"ph{os.getpid()}", f"pr{os.getpid()}"
+        self._link = ((self.namespace, inner), (lab.client_ns, outer))
         lab.add_namespace(self.namespace)
         run(["ip", "link", "add", inner, "netns", self.namespace, "type", "veth", "peer", "name", outer,
              "netns", lab.client_ns])
@@ -48,6 +50,11 @@ class Home:
         """The router forgets every flow, and gives the next packet of each another address and port."""
         self.outside += 1
         self._translate()
+
+    def set_mtu(self, mtu):
+        """Of the link between home and router."""
+        for namespace, interface in self._link:
+            self.lab.run_in(namespace, ["ip", "link", "set", interface, "mtu", str(mtu)])
 
     def _translate(self):
         address, ports = OUTSIDE[self.outside]

@@ -18,6 +18,7 @@ import time
 from bridge import Bridge
 from lab import Interrupted, Lab, LabError, raise_on_signals
 from mover import Mover
+from narrower import Narrower
 from peer import DEFAULT_PEER, GO_PEER, build_go_peer, install_peer, run_client, targets
 from port_changer import PortChanger
 from rehearsal import Rehearsal
@@ -45,7 +46,7 @@ class Case:
     partial_checksums: bool = False  # the client's interface keeps tx offload
     rx_checksum: str = "verify"
     served: bool = True              # False: every message must time out
-    disturb: str = ""                # what happens to the port under way: link, mtu or rehearsal
+    disturb: str = ""                # what happens under way: to the port link, mtu or rehearsal, to the way path
     roams: str = ""                  # the listener's key: the clients sit behind a NAT that forgets them twice
     poll: str = "busy"
     sessions: int = 40
@@ -108,6 +109,9 @@ CASES = basic_cases() + [
     # Not a byte may be lost, and somebody copies all that the clients send.
     Case("roaming-conv", v6=False, roams="conv", sessions=25),
     Case("roaming-address-conv-two-workers", v6=False, roams="address+conv", workers=2, sessions=25),
+    # The way to the clients becomes narrow; with two workers the router's word comes to the wrong one, too.
+    Case("path-becomes-narrow", v6=False, disturb="path", sessions=10),
+    Case("path-becomes-narrow-two-workers", v6=False, disturb="path", workers=2, sessions=10),
     Case("loss-10-percent-message", impair={"loss": 0.10, "seed": 7}, sessions=20, messages=10),
     Case("loss-10-percent-stream", impair={"loss": 0.10, "seed": 8}, sessions=20, messages=10,
          mode="stream"),
@@ -142,7 +146,7 @@ def run_case(case, binary, hugepages):
             port_settings["impair"] = case.impair
         server = Server(lab, binary, name=case.name, workers=case.workers, hugepages=hugepages,
                         port_settings=port_settings, poll=case.poll,
-                        listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay, **roaming_settings(case))])
+                        listeners=[listener(PORT, mode=case.mode, nodelay=case.nodelay, **further_settings(case))])
         server.start()
         if case.kind == "vhost":
             Bridge(lab, lab.vhost_socket, queues=case.workers).start()
@@ -155,7 +159,7 @@ def run_case(case, binary, hugepages):
             lab, targets(PORT, v4=case.v4, v6=case.v6), pin=case.workers == 1,
             peer=GO_PEER if case.peer == "kcp-go" else DEFAULT_PEER,
             log_name=case.name, sessions=case.sessions, messages=case.messages,
-            sizes=MOVED_SIZES if case.roams else SIZES, **(disturber.client_options() if disturber else {}),
+            sizes=MOVED_SIZES if case.roams or case.disturb == "path" else SIZES, **(disturber.client_options() if disturber else {}),
             mode=case.mode, nodelay=case.nodelay, run_ms=600000 if case.long else 180000,
             # Timeouts that double may wait for long behind some losses in a row.
             stall_ms=120000 if case.long else 90000 if case.served else 3000)
@@ -196,10 +200,15 @@ def disturber_of(lab, server, case):
         return Mover(lab, server, case.sessions)
     if case.disturb == "rehearsal":
         return Rehearsal(lab, server)
+    if case.disturb == "path":
+        return Narrower(lab, server, case.sessions)
     return PortChanger(lab, server, case.disturb) if case.disturb else None
 
 
-def roaming_settings(case):
+def further_settings(case):
+    if case.disturb == "path":
+        # Without `nc`, which would be a controller of its own.
+        return {"recovery": "rack", "path_mtu": "search"}
     if not case.roams:
         return {}
     return {"key": case.roams, **({"roaming": True} if case.roams == "address+conv" else {})}

@@ -71,6 +71,12 @@ class Telemetry:
             found.append(worker)
         return found
 
+    def each_session(self):
+        """What `/penstock/session` tells of the sessions of each worker's first page."""
+        for worker in range(len(self.workers())):
+            for number in self.ask(f"/penstock/sessions,{worker},0")["id"]:
+                yield self.ask(f"/penstock/session,{number}")
+
     def totals(self):
         """The workers' whole-number counters added up."""
         total = {}

@@ -45,6 +45,7 @@ constexpr Setting<Setup> listener_settings[] = {
     {"congestion",
      [](Setup& s, Value v) { s.kcp.congestion = static_cast<congestion::Kind>(v % congestion::kind_count); }},
     {"loss_percent", [](Setup& s, Value v) { s.kcp.loss_percent = static_cast<std::uint8_t>(v); }},
+    {"search_mtu", [](Setup& s, Value v) { s.kcp.search_mtu = v != 0; }},
     {"nodelay", [](Setup& s, Value v) { s.kcp.nodelay = static_cast<std::uint8_t>(v); }},
     {"nc", [](Setup& s, Value v) { s.kcp.no_congestion_window = v != 0; }},
     {"resend", [](Setup& s, Value v) { s.kcp.resend = static_cast<std::uint8_t>(v); }},

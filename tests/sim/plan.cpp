@@ -123,6 +123,7 @@ kcp::Options draw_options(Rng& rng, bool gentle) {
     options.recovery = kcp::Recovery::rack;
     options.congestion = static_cast<congestion::Kind>(sender.below(congestion::kind_count));
     options.loss_percent = static_cast<std::uint8_t>(sender.between(1, 50));
+    options.search_mtu = one_in(sender, 2);
   }
   return options;
 }

@@ -36,8 +36,9 @@ struct Options {
   bool stream = false;       // true: bytes without message borders, small writes share a segment
   Recovery recovery = Recovery::ikcp;
   congestion::Kind congestion = congestion::Kind::cubic;  // with Recovery::rack
-  std::uint8_t loss_percent =
-      2;  // what bbr bears without yielding, 1 … 50: what the path loses by itself, and some room
+  // What bbr bears without yielding, 1 … 50: what the path loses by itself, and some room.
+  std::uint8_t loss_percent = 2;
+  bool search_mtu = false;            // `mtu` is the most of which each path's own is found out; with Recovery::rack
   bool no_congestion_window = false;  // `nc`: only the two windows bound what is in flight
   bool fastack_conserve = false;      // count a skip only when the ACK answers a transmission no older (ikcp 2.0)
   std::uint8_t resend = 0;            // skips by later ACKs that trigger a fast resend; 0: never
@@ -63,6 +64,7 @@ struct Options {
   // Nothing when every field is in its range.
   std::optional<OptionFault> validate() const;
 
+  bool searches() const { return search_mtu && by_time(); }
   bool by_time() const { return recovery == Recovery::rack; }
   std::uint32_t mss() const { return mtu - header_bytes; }
   // The receive window in force.

@@ -22,16 +22,17 @@ std::uint32_t backed_off(std::uint32_t rto_us, std::uint32_t session_rto_us, std
 
 }  // namespace
 
-SendResult Sender::send(SegmentQueue& message, Environment& env) {
+SendResult Sender::send(SegmentQueue& message, std::uint32_t mss, Environment& env) {
   const Options& options = env.options;
   const std::uint64_t bytes = message.bytes();
-  if (options.stream && (bytes == 0 || append_to_last(message, env))) {
+  if (options.stream && (bytes == 0 || append_to_last(message, mss, env))) {
     message.clear();
     accept(0, bytes, env);
     return SendResult::accepted;
   }
   const std::uint32_t count_max = fragments_max(options);
-  const FragmentPlan plan = plan_fragments(message, options.mss(), count_max);
+  FragmentPlan plan = plan_fragments(message, mss, count_max);
+  if (plan.count > count_max && mss < options.mss()) plan = plan_fragments(message, options.mss(), count_max);
   if (plan.count > count_max) return SendResult::too_large;
   if (unsent() + plan.count > options.send_queue_segments_max) return refuse_full(plan.count, env);
   if (!ring_.reserve(env.memory, in_flight() + unsent() + plan.count, una_, end_) || (by_time_ && !begin_flight(env)) ||
@@ -146,12 +147,12 @@ std::uint32_t Sender::queued_bytes() const {
 }
 
 // Copies a small write behind the last unsent segment, in place where its block has room.
-bool Sender::append_to_last(SegmentQueue& message, Environment& env) {
+bool Sender::append_to_last(SegmentQueue& message, std::uint32_t mss, Environment& env) {
   if (unsent() == 0 || message.bytes() > append_bytes_max) return false;
   Segment& last = ring_[end_ - 1].payload;
   const auto added = static_cast<std::uint32_t>(message.bytes());
   const std::uint32_t before = last.length();
-  if (before + added > env.options.mss()) return false;
+  if (before + added > mss) return false;
   if (last.unique() && last.tailroom() >= added) {
     last.extend_back(added);
   } else {

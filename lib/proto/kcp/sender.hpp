@@ -45,8 +45,8 @@ class Sender {
     if (by_time_) way_.essence = {};
   }
 
-  // All or nothing, as SendResult tells.
-  SendResult send(SegmentQueue& message, Environment& env);
+  // All or nothing, as SendResult tells. In segments of `mss` bytes, or longer ones where they would be too many.
+  SendResult send(SegmentQueue& message, std::uint32_t mss, Environment& env);
   // A message of one segment, at most mss bytes, in message mode; untouched unless it is accepted.
   SendResult send_one(Segment& payload, Environment& env);
 
@@ -144,6 +144,8 @@ class Sender {
   // Payload not yet acknowledged, sent or not. Walks over it: for statistics.
   std::uint32_t queued_bytes() const;
   std::uint32_t retransmissions() const { return retransmissions_; }
+  // The oldest segment out was sent so often in vain, and makes a datagram of more than `bytes`.
+  bool oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const;
 
  private:
   // By ikcp's law in the midst of a scan, or by time.
@@ -163,7 +165,7 @@ class Sender {
   [[gnu::cold]] SendResult refuse_full(std::uint32_t segments, Environment& env);
   [[gnu::cold]] SendResult refuse_for_memory(Environment& env);
   void accept(std::uint32_t segments, std::uint64_t bytes, Environment& env);
-  bool append_to_last(SegmentQueue& message, Environment& env);
+  bool append_to_last(SegmentQueue& message, std::uint32_t mss, Environment& env);
   std::uint32_t fragments_max(const Options& options) const;
   void acknowledge(SendSlot& slot, AckRound& round);
   void free_before(Seq32 una, AckRound& round);
@@ -184,6 +186,7 @@ class Sender {
   void end_flight(Environment& env);
   void take_ack(AckRound& round, Seq32 sn, Stamp32 stamp, const Moment& moment, Rtt& rtt, Environment& env);
   void end_round_by_time(AckRound& round, const Moment& moment, const Rtt& rtt, Environment& env);
+  static bool fits(OutDatagram& out, std::uint32_t bytes);
   void write_by_time(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
   bool write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
   bool wants_write_by_time(Instant now, const Options& options) const;

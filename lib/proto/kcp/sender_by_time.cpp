@@ -112,6 +112,15 @@ bool Sender::wants_write_by_time(Instant now, const Options& options) const {
   return flight.is_open(now);
 }
 
+// What was cut for a path that carried more leaves alone.
+bool Sender::fits(OutDatagram& out, std::uint32_t bytes) { return bytes <= out.room() || out.widen(bytes); }
+
+bool Sender::oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const {
+  if (una_ == next_) return false;
+  const SendSlot& oldest = ring_[una_];
+  return oldest.transmissions >= copies && header_bytes + oldest.payload.length() > bytes;
+}
+
 // False when the datagram is full.
 bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env) {
   Flight& flight = *way_.flight;
@@ -119,7 +128,7 @@ bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& mome
     const Seq32 sn = flight.to_repeat(una_);
     SendSlot& slot = ring_[sn];
     const std::uint32_t bytes = header_bytes + slot.payload.length();
-    if (bytes > out.room()) return false;
+    if (!fits(out, bytes)) return false;
     const bool as_probe = flight.probe_owed();
     const bool as_spare = Flight::is_spare(slot);
     if (as_spare && !out.empty() && slot.flown_age_us(moment.now, Flown::latest) == 0) return false;
@@ -148,7 +157,7 @@ void Sender::write_by_time(OutDatagram& out, Heading heading, const Moment& mome
     while (next_ != end_ && in_flight() < window && flight.leaves_numbers(window)) {
       SendSlot& slot = ring_[next_];
       const std::uint32_t bytes = header_bytes + slot.payload.length();
-      if (bytes > out.room() || !flight.may_send(bytes, rtt, moment.now)) break;
+      if (!fits(out, bytes) || !flight.may_send(bytes, rtt, moment.now)) break;
       const Seq32 sn = next_;
       ++next_;
       flight.on_sent(in_flight_window(), sn, false, moment.now);

@@ -9,10 +9,6 @@ namespace {
 // When a send that found no memory is tried again, should nothing else happen before.
 constexpr Duration memory_retry = Duration::ms(10);
 
-Congestion::Kind controller(const Options& options) {
-  return options.no_congestion_window ? Congestion::Kind::none : Congestion::Kind::kcp;
-}
-
 }  // namespace
 
 static_assert(ReliableSession<Session>);
@@ -23,9 +19,9 @@ Session::Session(Environment& env, std::uint32_t conv, Instant now, const Start&
       proven_(start.opening == Opening::by_us),
       conv_(conv),
       receiver_(start.receive_first),
-      rtt_(env.options),
-      congestion_(controller(env.options), env.options.mss()) {
+      rtt_(env.options) {
   PENSTOCK_ASSERT(now.count_us() >= 0);
+  forget_path(start.path_base);
   stamp_origin_ = start.stamp_origin ? *start.stamp_origin : Stamp32(env.rng.next32());
 }
 
@@ -44,7 +40,7 @@ void Session::on_timeout(Instant now) {
 
 SendResult Session::send(SegmentQueue& message, Instant now) {
   if (phase_ != Phase::open) return SendResult::closed;
-  return after_send(sender_.send(message, *env_), now);
+  return after_send(sender_.send(message, mss(), *env_), now);
 }
 
 SendResult Session::send(Segment& message, Instant now) {
@@ -107,9 +103,9 @@ void Session::ask_for_life(bool first) {
   ++env_->counters.life_probes_sent;
 }
 
-void Session::on_path_changed(Instant now) {
+void Session::on_path_changed(std::uint16_t path_base, Instant now) {
   rtt_ = Rtt(env_->options);
-  congestion_ = Congestion(controller(env_->options), env_->options.mss());
+  forget_path(path_base);
   sender_.on_path_changed(now, rtt_, *env_);
 }
 
@@ -146,6 +142,7 @@ Stats Session::stats() const {
           .undelivered = receiver_.undelivered(),
           .receive_window = receiver_.window(env_->options),
           .retransmissions = sender_.retransmissions(),
+          .path_mtu = datagram_max(),
           .segments_sent = sender_.next().raw(),
           .segments_received = receiver_.una().raw()};
 }

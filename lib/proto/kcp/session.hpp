@@ -22,6 +22,7 @@
 #include "proto/kcp/refusal.hpp"
 #include "proto/kcp/rtt.hpp"
 #include "proto/kcp/sender.hpp"
+#include "proto/path_mtu.hpp"
 #include "proto/protocol.hpp"
 
 namespace penstock::kcp {
@@ -31,9 +32,10 @@ enum class Opening : std::uint8_t { by_peer, by_us };
 // Where a session begins. Peers in the field know nothing but sn 0; the rest is for tests.
 struct Start {
   Opening opening = Opening::by_peer;
-  Seq32 send_first;                          // the first sn we use
-  Seq32 receive_first;                       // the first sn we expect
-  std::optional<Stamp32> stamp_origin = {};  // added to the ms clock on the wire; drawn from the Rng when absent
+  Seq32 send_first;                            // the first sn we use
+  Seq32 receive_first;                         // the first sn we expect
+  std::optional<Stamp32> stamp_origin = {};    // added to the ms clock on the wire; drawn from the Rng when absent
+  std::uint16_t path_base = PathMtu::base_v4;  // bytes of a datagram that any path of this kind carries
 };
 
 // A look at one session, for statistics. Cumulative counts of all sessions are in Counters.
@@ -54,6 +56,7 @@ struct Stats {
   std::uint32_t undelivered = 0;                         // segments in order that the service has not taken
   std::uint32_t receive_window = 0;                      // segments, as advertised
   std::uint32_t retransmissions = 0;                     // of this session, for either cause
+  std::uint32_t path_mtu = 0;                            // bytes of a datagram that the path is known to carry
   std::uint32_t segments_sent = 0;      // for the first time; both modulo 2^32, as the sequence numbers they are
   std::uint32_t segments_received = 0;  // in order
 };
@@ -89,7 +92,7 @@ class Session {
   // The same for a message that fits_one(); untouched unless it is accepted.
   SendResult send(Segment& message, Instant now);
   // In message mode, a message of so many bytes takes one segment.
-  bool fits_one(std::uint32_t bytes) const { return !env_->options.stream && bytes <= env_->options.mss(); }
+  bool fits_one(std::uint32_t bytes) const { return !env_->options.stream && bytes <= mss(); }
   // `service` and `drained` deliver what is queued first, for linger_ms at most; any other reason ends at once.
   void close(CloseReason reason, Instant now);
 
@@ -105,7 +108,8 @@ class Session {
   Segment poll_lone() { return receiver_.holds_lone() ? receiver_.take_message(*env_).bytes : Segment(); }
   std::optional<Receivable> receivable() const { return receiver_.receivable(env_->options); }
   std::optional<SessionEvent> poll_event() { return has_event() ? take_event() : std::nullopt; }
-  // Fills at most min(mtu, out.room()) bytes; false when nothing was written.
+  // Fills at most min(mtu, out.room()) bytes; false when nothing was written. What is longer than the path is known to carry, since
+  // it was cut before that was known, says so: out.may_fragment().
   bool poll_transmit(OutDatagram& out, Instant now);
   Instant next_deadline() const;
 
@@ -141,7 +145,11 @@ class Session {
   Seq32 send_una() const { return sender_.una(); }
   // The peer is reached by another path now: what was learnt of the old one is forgotten, and what was lost on it is sent
   // again by the timeout of a new session.
-  void on_path_changed(Instant now);
+  void on_path_changed(std::uint16_t path_base, Instant now);
+  // Somebody says that our datagrams are too long for the path. A hint, since anybody can say so: at the most a probe follows.
+  void on_too_big() {
+    if (searches()) path_mtu_.on_hint();
+  }
   // The flow goes on under another controller. False when recovery is ikcp's, which has only its own and none.
   bool switch_congestion(congestion::Kind kind, Instant now);
 
@@ -213,6 +221,13 @@ class Session {
   [[gnu::noinline]] bool transmit_other(OutDatagram& out, Instant now);
   void write_new(OutDatagram& out, Heading common, Instant now);
   void write_in_order(OutDatagram& out, Instant now);
+  bool searches() const { return env_->options.searches(); }
+  // Bytes of a datagram, and of a segment's payload, that the path is known to carry.
+  std::uint32_t datagram_max() const { return searches() ? path_mtu_.size() : env_->options.mtu; }
+  std::uint32_t mss() const { return datagram_max() - header_bytes; }
+  void forget_path(std::uint16_t path_base);
+  bool write_path_probe(OutDatagram& out, Instant now);
+  void on_wins(Instant now);
   void write_unproven(OutDatagram& out, Instant now);
   void update_after_change(Instant now);
   void finish_if_drained() {
@@ -245,9 +260,18 @@ class Session {
   [[no_unique_address]] AckList acks_;
   [[no_unique_address]] Probe probe_;
   Rtt rtt_;
-  Congestion congestion_;
+  union {
+    Congestion congestion_;  // by ikcp's law
+    PathMtu path_mtu_;       // by time, where the flight has its own controller; of use when searches()
+  };
 };
 static_assert(sizeof(Session) <= 192);
+
+inline Heading Session::heading() const {
+  // A closing session takes no data, and says so before the peer sends it in vain.
+  const std::uint32_t window = phase_ == Phase::open ? receiver_.window(env_->options) : 0;
+  return {conv_, static_cast<std::uint16_t>(window), receiver_.una()};
+}
 
 inline bool Session::acks_due() const {
   if (acks_.empty()) return false;

@@ -25,20 +25,14 @@ inline void Session::write_new(OutDatagram& out, Heading common, Instant now) {
 // The same with all questions asked.
 bool Session::transmit_other(OutDatagram& out, Instant now) {
   if (phase_ == Phase::closed) return false;
-  out.limit_room(env_->options.mtu);
-  const std::uint32_t before = out.room();
+  if (searches() && write_path_probe(out, now)) return true;
+  out.limit_room(datagram_max());
   if (proven_) write_in_order(out, now);
   else write_unproven(out, now);
   update_after_change(now);
   if (sender_.dead()) finish(CloseReason::dead_link);
   else finish_if_drained();
-  return out.room() != before;
-}
-
-inline Heading Session::heading() const {
-  // A closing session takes no data, and says so before the peer sends it in vain.
-  const std::uint32_t window = phase_ == Phase::open ? receiver_.window(env_->options) : 0;
-  return {conv_, static_cast<std::uint16_t>(window), receiver_.una()};
+  return !out.empty();
 }
 
 void Session::write_in_order(OutDatagram& out, Instant now) {
@@ -75,6 +69,7 @@ void Session::write_window_commands(OutDatagram& out, Heading heading) {
   Header header = heading.header();
   if (probe_.wask_owed() && out.room() >= header_bytes) {
     header.command = Command::wask;
+    if (searches()) path_mtu_.on_probe_void();  // its answer would look like the probe's
     encode(header, out.header(header_bytes));
     probe_.wask_written();
     ++env_->counters.probes_sent;
@@ -111,9 +106,9 @@ void Session::write_unproven(OutDatagram& out, Instant now) {
   Heading common = heading();
   if (!acks_.empty() && acks_.front().sn.before(common.una)) common.una = acks_.front().sn;
   write_answer(out, common);
-  const std::uint32_t before = out.room();
+  const std::uint32_t before = out.size();
   sender_.write(out, common, moment_at(now), rtt_, congestion_, *env_);
-  if (out.room() != before) {
+  if (out.size() != before) {
     probe_.forbid_ping();
   } else if (probe_.ping_allowed() && out.room() >= header_bytes) {
     encode(probe_.make_ping(common.header(), sender_.una(), ping_stamp()), out.header(header_bytes));

@@ -158,6 +158,8 @@ inline Refusal Session::apply(Segment& datagram, const Moment& moment, Storage s
     } else if (header.command == Command::wask) {
       probe_.on_wask();
       ++env_->counters.probes_received;
+    } else if (searches()) {
+      on_wins(moment.now);
     }
   }
   if (round.acked.segments != 0 || round.una.after(sender_.una()))

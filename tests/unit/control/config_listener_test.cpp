@@ -23,7 +23,7 @@ TEST_CASE("every key of a listener is taken") {
       "protocol = \"kcp\"\naddress = \"10.77.0.2\"\nkey = \"conv\"\nmode = \"stream\"\nnodelay = 2\ninterval_ms = 20\n"
       "ack_delay_ms = 25\nresend = 3\nnc = false\nsnd_wnd = 4\nrcv_wnd = 5\nmtu = 600\ndead_link = 7\nprobe_ms = 800\n"
       "fastack_conserve = true\nroaming = true\ncongestion = \"none\"\nrecovery = \"rack\"\nloss_percent = "
-      "9\nsessions_max = 90\nhalf_open_max = "
+      "9\npath_mtu = \"search\"\nsessions_max = 90\nhalf_open_max = "
       "10\nper_prefix_max = 11\nchallenge = false\nhalf_open_per_prefix_max = 9\n"
       "idle_timeout_s = 12\nliveness_probes = 2\nhalf_open_timeout_s = 13\nstall_timeout_s = 14\nquarantine_s = 15\n");
   CHECK(listener.name == "echo");
@@ -47,6 +47,7 @@ TEST_CASE("every key of a listener is taken") {
   CHECK(listener.congestion == Congestion::none);
   CHECK(listener.recovery == Recovery::rack);
   CHECK(listener.loss_percent == 9);
+  CHECK(listener.search_mtu);
   CHECK(listener.roaming);
   CHECK(listener.sessions_max == 90);
   CHECK_FALSE(listener.challenge);
@@ -84,6 +85,9 @@ TEST_CASE("without congestion control there is none, whatever congestion says") 
   CHECK(listener_of("nc = true\n").congestion == Congestion::none);
   CHECK(listener_of("nc = true\ncongestion = \"kcp\"\n").congestion == Congestion::none);
   CHECK(listener_of("nc = false\n").congestion == Congestion::kcp);
+  CHECK_FALSE(listener_of("path_mtu = \"fixed\"\n").search_mtu);
+  CHECK(refused("path_mtu = \"search\"") ==
+        "t.toml:9: listener.path_mtu: \"search\" goes with recovery by time; set recovery = \"rack\"");
 }
 
 TEST_CASE("both ends of each range are in it, and what is beyond is not") {

@@ -1,6 +1,8 @@
 // The way out: datagrams to known, unknown and silent neighbours in virtual time, byte by byte against vectors made elsewhere;
 // unreachables; every reason for which a datagram is dropped; a pool that runs dry.
 #include <catch2/catch.hpp>
+#include <cstring>
+#include <set>
 
 #include "rig.hpp"
 #include "vectors.hpp"
@@ -121,6 +123,42 @@ TEST_CASE("frames leave under the tags and by the port of their interface", "[ne
   CHECK(sent[0].bytes ==
         wire::packet_frame(ip, wire::udp(ip, {1}, 4000, 5000),
                            {.to = wire::them, .from = wire::us, .tags = {100, 200}, .outer_type = 0x88a8}));
+}
+
+TEST_CASE("what may be longer than its path leaves so that routers may cut it", "[net][egress]") {
+  StackConfig offloads = rig_config();
+  offloads.ports[0].tx_ip_checksum = true;
+  const bool offloaded = GENERATE(false, true);
+  Rig rig(offloaded ? offloads : rig_config());
+  rig.up();
+  Path path = Rig::path("10.0.0.2", "10.0.0.1");
+  const auto send = [&](bool may_fragment) {
+    OutDatagram datagram = rig.datagram({});
+    datagram.limit_room(10);
+    if (may_fragment) REQUIRE(datagram.widen(30));
+    std::memset(datagram.header(9), 7, 9);
+    Sent one;
+    const auto verdict = rig.stack.send_udp(path, std::move(datagram), one.frame, one.port, rig.now);
+    return verdict == Verdict::ready ? Rig::flatten(std::move(one)).bytes : wire::Bytes();
+  };
+  // The first waits for its neighbour, as what follows does not.
+  send(true);
+  rig.sent();
+  rig.answer4();
+  auto waited = rig.sent();
+  REQUIRE(waited.size() == 1);
+  std::vector<wire::Bytes> frames{waited[0].bytes, send(true), send(true)};
+  std::set<unsigned> names;
+  for (const wire::Bytes& frame : frames) {
+    REQUIRE(frame.size() == 14 + 20 + 8 + 9);
+    CHECK((frame[20] == 0 && frame[21] == 0));
+    names.insert(unsigned{frame[18]} << 8 | frame[19]);
+    if (!offloaded) CHECK(wire::checksum(wire::Bytes(frame.begin() + 14, frame.begin() + 34)) == 0);
+  }
+  CHECK(names.size() == 3);
+  const wire::Bytes ordinary = send(false);
+  CHECK((ordinary[18] == 0 && ordinary[19] == 0));
+  CHECK((ordinary[20] == 0x40 && ordinary[21] == 0));
 }
 
 TEST_CASE("a linked payload stays a link, offloads are told to the port", "[net][egress]") {

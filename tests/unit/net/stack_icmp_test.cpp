@@ -104,6 +104,37 @@ TEST_CASE("pings are answered up to the configured rate", "[net][intake]") {
   CHECK(rig.feed(ping) == Intake::handled);
 }
 
+TEST_CASE("a router's word that a datagram of ours is too long is passed on, unproven and at a bounded rate",
+          "[net][intake]") {
+  StackConfig config = rig_config();
+  config.icmp_per_second = 20;
+  Rig rig(config);
+  rig.up();
+  const auto told = [](const IpAddress& us, const IpAddress& far, const IpAddress& to) {
+    const bool v4 = us.is_v4();
+    const wire::Ip quoted{us, far, 17};
+    const wire::Bytes quote = wire::packet(quoted, wire::udp(quoted, {1, 2, 3, 4, 5}, 4000, 5000));
+    const wire::Bytes head{
+        static_cast<std::uint8_t>(v4 ? 3 : 2), static_cast<std::uint8_t>(v4 ? 4 : 0), 0, 0, 0, 0, 2, 88};
+    return wire::icmp_frame({v4 ? them4 : them6, to}, wire::join({head, quote}));
+  };
+  CHECK(rig.feed(told(us4, wire::ip("192.0.2.9"), us4)) == Intake::too_big);
+  CHECK(rig.packet.path == Rig::path("10.0.0.2", "192.0.2.9"));
+  CHECK(rig.payload() == wire::Bytes{1, 2, 3, 4, 5});
+  rig.done();
+  CHECK(rig.feed(told(us6, wire::ip("2001:db8::9"), us6)) == Intake::too_big);
+  CHECK(rig.packet.path == Rig::path("fd77::2", "2001:db8::9"));
+  CHECK(rig.payload() == wire::Bytes{1, 2, 3, 4, 5});
+  rig.done();
+  CHECK(rig.drops.total() == 0);
+  rig.refuses(told(us4, wire::ip("192.0.2.9"), us4), DropReason::icmp_rate_limited);
+  rig.wait(Duration::ms(100));
+  // Of somebody else's datagram, and of another address of ours.
+  rig.refuses(told(wire::ip("192.0.2.7"), wire::ip("192.0.2.9"), us4), DropReason::icmp_unhandled);
+  rig.refuses(told(wire::ip("10.0.0.3"), wire::ip("192.0.2.9"), us4), DropReason::icmp_unhandled);
+  CHECK(rig.sent().empty());
+}
+
 TEST_CASE("a ping longer than we may send is not answered", "[net][intake]") {
   StackConfig config = rig_config();
   config.ports[0].mtu = 600;

@@ -264,6 +264,9 @@ TEST_CASE("key modes and congestion control by their names", "[plan]") {
   }
   from.loss_percent = 9;
   CHECK(kcp().loss_percent == 9);
+  CHECK_FALSE(kcp().search_mtu);
+  from.search_mtu = true;
+  CHECK(kcp().search_mtu);
 }
 
 TEST_CASE("limits that a listener leaves out follow from the node's", "[plan]") {

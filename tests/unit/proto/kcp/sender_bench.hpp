@@ -36,7 +36,7 @@ struct SenderBench {
 
   SendResult send(std::string_view bytes, std::size_t piece = block_bytes) {
     SegmentQueue message = world.message(bytes, piece);
-    return sender.send(message, world.env);
+    return sender.send(message, world.env.options.mss(), world.env);
   }
   void send_many(int count) {
     for (int i = 0; i < count; ++i) REQUIRE(send("x") == SendResult::accepted);

@@ -101,13 +101,13 @@ TEST_CASE("on a new path what was sent again does not wait as long as the old on
     REQUIRE(transmit_all(bench.world, bench.session, now).size() == 1);
   }
   const Duration waits = bench.session.next_deadline() - now;
-  bench.session.on_path_changed(now);
+  bench.session.on_path_changed(PathMtu::base_v4, now);
   CHECK(bench.session.next_deadline() - now < waits);
 
   // What was sent once waits on.
   REQUIRE(send(bench.world, bench.session, "b", now) == SendResult::accepted);
   REQUIRE(transmit_all(bench.world, bench.session, now).size() == 1);
   const Instant before = bench.session.next_deadline();
-  bench.session.on_path_changed(now);
+  bench.session.on_path_changed(PathMtu::base_v4, now);
   CHECK(bench.session.next_deadline() == before);
 }
