@@ -11,7 +11,7 @@ import subprocess
 from line import Line
 from processes import MeasureError, REPO
 
-SEEDS = 5
+SEEDS = 20
 # 1,024 datagrams of 1,400 bytes in 20 ms, which carry 563.6 Mbit/s of payload.
 LINK_MBIT = 573.44
 NARROW, WIDE = 1024, 4096

@@ -126,7 +126,7 @@ std::uint64_t None::pacing_rate() const {
   if (!is_bound()) return unbounded;
   if (hurries_ || (rounds_ == 0 && bold_)) return 2 * rate();
   // What was lost on the way was on its way as well.
-  const std::uint64_t share = 0x100 + std::min({losses_[0], losses_[1], losses_max});
+  const std::uint64_t share = 0x100 + above + std::min({losses_[0], losses_[1], losses_max});
   return std::max<std::uint64_t>(scaled(rate(), rounds_ == 0 ? share + share / 4 : share, 0x100), 1);
 }
 

@@ -46,6 +46,9 @@ class None {
   static constexpr std::uint8_t below_path = 6;
   static constexpr std::uint8_t slow_rounds_min = 2;
   static constexpr std::uint8_t losses_max = 0x40;
+  // 256ths, by which the pace is above what was delivered: that falls short of the path wherever something was repaired late. The
+  // window takes back what is too much.
+  static constexpr std::uint8_t above = 4;
   static constexpr Duration rtt_slot = Duration::seconds(10);
   static constexpr std::uint32_t unknown = 0xffff'ffff;
 
