@@ -25,9 +25,12 @@ inline void make_plain(OutDatagram& datagram, const MacAddress& to, const MacAdd
   write_plain(frame.head.writable().data(), to, from, path.local, path.remote, bytes, sum);
 }
 
-// Routers may cut it (RFC 791), and then its parts need a name of their own (RFC 6864). In IPv6 only its sender may.
-void let_routers_cut(TxFrame& frame, std::uint16_t id) {
+}  // namespace
+
+// RFC 791; then its parts need a name of their own (RFC 6864). In IPv6 only its sender may.
+void Stack::Impl::let_routers_cut(TxFrame& frame) {
   if (!frame.is_v4) return;
+  const std::uint16_t id = fragment_id++;
   const auto ip = frame.head.writable().subspan(frame.l2_bytes, ip4_bytes);
   ip[4] = static_cast<std::uint8_t>(id >> 8);
   ip[5] = static_cast<std::uint8_t>(id);
@@ -35,16 +38,6 @@ void let_routers_cut(TxFrame& frame, std::uint16_t id) {
   if (frame.offload_ip_checksum) return;
   field_write(ip.subspan(10), 0);
   field_write(ip.subspan(10), checksum_field(internet_sum(ip)));
-}
-
-}  // namespace
-
-inline void Stack::Impl::make_udp(OutDatagram& datagram, const Interface& out, const MacAddress& to, const Path& path,
-                                  TxFrame& frame) {
-  const bool may_fragment = datagram.may_fragment();
-  if (out.plain && path.remote.address.is_v4()) make_plain(datagram, to, out.mac, path, frame);
-  else build_udp(datagram, {to, out.mac, out.tags}, path.local, path.remote, out.traits, frame);
-  if (may_fragment) let_routers_cut(frame, fragment_id++);
 }
 
 Stack::SendVerdict Stack::Impl::send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port,
@@ -60,7 +53,10 @@ Stack::SendVerdict Stack::Impl::send_udp(Path& path, OutDatagram&& datagram, TxF
   const MacAddress* mac = neighbors.confirmed(path.interface, *hop, path.next_hop_hint, now);
   if (mac == nullptr) return send_slow(path, std::move(datagram), frame, port, *hop, now);
   port = out.port;
-  make_udp(datagram, out, *mac, path, frame);
+  const bool may_fragment = datagram.may_fragment();
+  if (out.plain && is_v4) make_plain(datagram, *mac, out.mac, path, frame);
+  else build_udp(datagram, {*mac, out.mac, out.tags}, path.local, path.remote, out.traits, frame);
+  if (may_fragment) let_routers_cut(frame);
   return SendVerdict::ready;
 }
 
@@ -72,7 +68,9 @@ Stack::SendVerdict Stack::Impl::send_slow(Path& path, OutDatagram&& datagram, Tx
   path.next_hop_hint = index;
   const auto mac = neighbors.use(index, now);
   const Interface& out = interfaces[path.interface];
-  make_udp(datagram, out, mac.value_or(MacAddress{}), path, frame);
+  const bool may_fragment = datagram.may_fragment();
+  build_udp(datagram, {mac.value_or(MacAddress{}), out.mac, out.tags}, path.local, path.remote, out.traits, frame);
+  if (may_fragment) let_routers_cut(frame);
   port = out.port;
   if (mac) return SendVerdict::ready;
   if (neighbors.wait(index, frame)) return SendVerdict::queued;

@@ -92,7 +92,8 @@ struct alignas(cache_line_bytes) Stack::Impl {
 
   // stack_egress.cpp
   SendVerdict send_udp(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, Instant now);
-  void make_udp(OutDatagram& datagram, const Interface& out, const MacAddress& to, const Path& path, TxFrame& frame);
+  // Routers may cut the finished frame.
+  [[gnu::cold]] void let_routers_cut(TxFrame& frame);
   // To a neighbour that is not confirmed, or not where the path's hint says.
   SendVerdict send_slow(Path& path, OutDatagram&& datagram, TxFrame& frame, std::uint16_t& port, const IpAddress& hop,
                         Instant now);
