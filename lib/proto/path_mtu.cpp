@@ -19,14 +19,14 @@ std::uint16_t PathMtu::probe_wanted(std::uint16_t most, Instant now) const {
 void PathMtu::on_probe_sent(std::uint16_t bytes, Instant now) {
   if (bytes >= fails_) fails_ = 0;  // asked for again
   probe_ = bytes;
-  at_ms_ = static_cast<std::uint32_t>(now.count_ms());
+  at_us_ = static_cast<std::uint32_t>(now.count_us());
 }
 
 void PathMtu::settle(Instant now) {
   probe_ = 0;
   tries_ = 0;
   confirming_ = false;
-  at_ms_ = static_cast<std::uint32_t>(now.count_ms());
+  at_us_ = static_cast<std::uint32_t>(now.count_us());
 }
 
 void PathMtu::on_probe_answered(Instant now) {

@@ -32,8 +32,8 @@ class PathMtu {
   // A probe of `bytes`, which was wanted, left.
   void on_probe_sent(std::uint16_t bytes, Instant now);
   bool probe_out() const { return probe_ != 0; }
-  // Since the probe that is out left.
-  Duration probe_age(Instant now) const { return Duration::ms(static_cast<std::uint32_t>(now.count_ms()) - at_ms_); }
+  // Since the probe that is out left, modulo 71 minutes.
+  Duration probe_age(Instant now) const { return Duration::us(static_cast<std::uint32_t>(now.count_us()) - at_us_); }
   void on_probe_answered(Instant now);
   // Nobody can tell any more whether the probe is answered: it counts neither way.
   void on_probe_void() { probe_ = 0; }
@@ -58,7 +58,7 @@ class PathMtu {
   std::uint16_t size_;           // what works
   std::uint16_t fails_ = 0;      // the least that does not; 0: none known
   std::uint16_t probe_ = 0;      // the size of the one that is out
-  std::uint32_t at_ms_ = 0;      // when that left, and without one when the search came to its end; low bits
+  std::uint32_t at_us_ = 0;      // when that left, and without one when the search came to its end; low bits
   std::uint8_t tries_ : 7 = 0;   // probes of one size that were lost
   bool confirming_ : 1 = false;  // the size in force is asked about
 };

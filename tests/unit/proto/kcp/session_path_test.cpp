@@ -149,6 +149,27 @@ TEST_CASE("a window told right behind the question is no answer to it") {
   CHECK(bench.session.stats().path_mtu == 1400);
 }
 
+TEST_CASE("on a short path the answer comes within the millisecond of the question") {
+  PathBench bench;
+  const auto at = [](std::int64_t us) { return Instant::at_us(us); };
+  const auto push = [&](std::int64_t us) {
+    REQUIRE(test::send(bench.world, bench.session, "s", at(us)) == SendResult::accepted);
+    return transmit_all(bench.world, bench.session, at(us));
+  };
+  const auto acknowledge = [&](std::uint32_t sn, std::uint32_t ts, std::int64_t us) {
+    CHECK(test::deliver(bench.world, bench.session, wire({ack(sn, ts, sn + 1)}), at(us)) == Refusal::none);
+  };
+  push(5'000);
+  acknowledge(0, 5, 5'100);
+  push(6'000);
+  REQUIRE(push(6'050).size() == 2);
+  const auto wins = wire({Wire{.command = Command::wins, .una = 1}});
+  CHECK(test::deliver(bench.world, bench.session, wins, at(6'090)) == Refusal::none);
+  CHECK(bench.session.stats().path_mtu == base);
+  CHECK(test::deliver(bench.world, bench.session, wins, at(6'150)) == Refusal::none);
+  CHECK(bench.session.stats().path_mtu == 1400);
+}
+
 TEST_CASE("another question meanwhile leaves nobody able to tell, so the answer is nobody's") {
   PathBench bench;
   REQUIRE(bench.send("x", 0) == SendResult::accepted);
