@@ -126,7 +126,8 @@ std::uint64_t None::pacing_rate() const {
   if (!is_bound()) return unbounded;
   if (hurries_ || (rounds_ == 0 && bold_)) return 2 * rate();
   // What was lost on the way was on its way as well.
-  const std::uint64_t share = 0x100 + above + std::min({losses_[0], losses_[1], losses_max});
+  const std::uint32_t lost = std::min({losses_[0], losses_[1], losses_max});
+  const std::uint64_t share = 0x100 + lost + (lost > 0 ? above : 0);
   return std::max<std::uint64_t>(scaled(rate(), rounds_ == 0 ? share + share / 4 : share, 0x100), 1);
 }
 

@@ -46,8 +46,8 @@ class None {
   static constexpr std::uint8_t below_path = 6;
   static constexpr std::uint8_t slow_rounds_min = 2;
   static constexpr std::uint8_t losses_max = 0x40;
-  // 256ths, by which the pace is above what was delivered: that falls short of the path wherever something was repaired late. The
-  // window takes back what is too much.
+  // 256ths, by which the pace is above what was delivered where the path loses: there that falls short of what the path has, and
+  // what is too much the window takes back. Where nothing is lost it would only stand in a queue.
   static constexpr std::uint8_t above = 4;
   static constexpr Duration rtt_slot = Duration::seconds(10);
   static constexpr std::uint32_t unknown = 0xffff'ffff;
