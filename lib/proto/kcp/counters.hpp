@@ -16,7 +16,7 @@ struct Counters {
   std::uint64_t retransmit_timeout = 0;    // resends because the RTO ran out
   std::uint64_t retransmit_settled = 0;    // … of these, those of sessions that had a round trip measured before
   std::uint64_t retransmit_fast = 0;       // resends because later segments were acknowledged
-  std::uint64_t retransmit_spare = 0;      // … of these, second copies of what had been lost twice
+  std::uint64_t retransmit_spare = 0;      // … of these, copies behind a repetition before its fate was known
   std::uint64_t retransmit_spurious = 0;   // resends of what then arrived by an earlier copy, where recovery is by time
   std::uint64_t acks_sent = 0;             // ACK segments
   std::uint64_t acks_received = 0;         // ACK segments that named a transmission still unacknowledged

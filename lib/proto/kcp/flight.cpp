@@ -10,8 +10,6 @@ namespace {
 constexpr Duration rtt_epoch = Duration::seconds(10);
 // How far the wait for late segments grows where they are seen to come: two round trips (RFC 8985 6.2).
 constexpr std::uint8_t reorder_share_max = 8;
-// A copy of what was lost so often is followed by a spare one: a third round trip of waiting would cost more than its bytes.
-constexpr std::uint8_t losses_before_spare = 2;
 
 }  // namespace
 
@@ -35,30 +33,33 @@ void Flight::on_sent(const Window& window, Seq32 sn, bool as_probe, Instant now)
     first_sent_at_ = now;
     delivered_at_ = now;
   }
-  const Flown::Beside beside = beside_what(slot, as_probe);
+  const Copies copies = slot.transmissions == 0 ? Copies() : copies_with_next(slot);
   if (slot.transmissions > 0) take_out(window, sn);
-  slot.record_flown(now);
+  slot.record_flown(now, copies.spares_sent);
   Flown& record = slot.flown;
-  record.beside = beside;
-  record.spare_owed = beside == Flown::Beside::nothing && record.losses >= losses_before_spare;
-  record.state = record.spare_owed ? Flown::State::lost : Flown::State::sent;
-  if (!record.spare_owed) in_flight_ += bytes;
+  record.still_out = copies.still_out & 3;
+  record.spares_sent = copies.spares_sent & 3;
+  record.spares_due = copies.spares_due & 3;
+  record.state = copies.spares_due > 0 ? Flown::State::spare_due : Flown::State::sent;
+  in_flight_ += bytes;
   record.delivered = low(delivered_);
   record.lost = low(lost_bytes_);
   record.delivered_at = low(delivered_at_);
   record.first_sent = low(first_sent_at_);
   record.flight_4k = static_cast<std::uint16_t>(std::min<std::uint64_t>(in_flight_ / Flown::flight_unit, 0xffff));
   record.app_limited = app_limited_until_ != 0;
-  (record.spare_owed ? lost_ : sent_).push_back(window.ring, sn);
+  (copies.spares_due > 0 ? spares_ : sent_).push_back(window.ring, sn);
   pacer_.on_sent(bytes, now);
   if (in_flight_ + segment_bytes_ > controller_.window()) window_limited_ = true;
   if (as_probe) probe_owed_ = false;
 }
 
-Flown::Beside Flight::beside_what(const SendSlot& slot, bool as_probe) {
-  if (slot.transmissions == 0) return Flown::Beside::nothing;
-  if (slot.flown.spare_owed) return Flown::Beside::spare;
-  return as_probe && slot.flown.state == Flown::State::sent ? Flown::Beside::probe : Flown::Beside::nothing;
+Seq32 Flight::to_repeat(const Window& window, const Rtt& rtt, Instant now) const {
+  const bool may_repeat = !lost_.empty() && window_takes(bytes_of(window.ring[lost_.front(window.una)]));
+  if (now >= spare_at_ && !may_repeat) return spares_.front(window.una);
+  if (!lost_.empty()) return lost_.front(window.una);
+  const bool asks = window.ring[window.una].flown_age_us(now, Flown::latest) < rtt.srtt_us();
+  return asks && !sent_.empty() ? sent_.front(window.una) : window.una;
 }
 
 void Flight::open_round(Instant now) {
@@ -73,31 +74,29 @@ void Flight::open_round(Instant now) {
 // Of either chain.
 void Flight::take_out(const Window& window, Seq32 sn) {
   SendSlot& slot = window.ring[sn];
-  if (slot.flown.state == Flown::State::sent) {
-    sent_.remove(window.ring, sn);
-    in_flight_ -= bytes_of(slot);
-  } else {
-    lost_.remove(window.ring, sn);
-  }
+  if (slot.flown.state == Flown::State::lost) return lost_.remove(window.ring, sn);
+  (slot.flown.state == Flown::State::sent ? sent_ : spares_).remove(window.ring, sn);
+  in_flight_ -= bytes_of(slot);
 }
 
 void Flight::on_arrived(const Window& window, Seq32 sn, SendSlot::Copy copy, Instant now, Counters& counters) {
   open_round(now);
   SendSlot& slot = window.ring[sn];
   const std::uint32_t bytes = bytes_of(slot);
-  const bool is_lost = slot.flown.state == Flown::State::lost && !slot.flown.spare_owed;
+  const bool is_lost = slot.flown.state == Flown::State::lost;
   const Instant left = now - Duration::us(copy.age_us);
   take_out(window, sn);
   delivered_ += bytes;
   round_bytes_ += bytes;
   delivered_at_ = now;
   probes_ = 0;
+  note_fate(false);
   // A copy arrived that had been given up: its repetition, sent or about to be, is needless.
   const bool earlier_copy = slot.transmissions > 1 && copy.place != Flown::latest;
-  const Flown::Beside beside = slot.flown.beside;
-  const bool last_but_one = beside != Flown::Beside::nothing && (copy.place == Flown::older || slot.transmissions == 2);
-  if (earlier_copy && !(last_but_one && beside == Flown::Beside::spare)) ++counters.retransmit_spurious;
-  if (is_lost || (earlier_copy && !last_but_one && slot.flown.was_lost)) {
+  const std::uint32_t later_copies = earlier_copy ? slot.copies_since(copy.place) : 0;
+  if (later_copies > slot.flown.spares_sent) ++counters.retransmit_spurious;
+  const bool given_up = later_copies > slot.flown.still_out && slot.flown.still_out < Flown::still_out_max;
+  if (is_lost || (given_up && slot.flown.was_lost)) {
     const bool by_timeout = left <= timed_out_at_;
     if (!by_timeout && reordered_) reorder_share_ = std::min<std::uint8_t>(reorder_share_ + 1, reorder_share_max);
     reordered_ = reordered_ || !by_timeout;
@@ -206,14 +205,15 @@ void Flight::end_round(const Window& window, const Rtt& rtt, Instant now) {
 std::uint64_t Flight::pace(const Rtt& rtt) const {
   const std::uint64_t rate = controller_.pacing_rate();
   const std::uint64_t window = controller_.window();
-  if (rate != congestion::unbounded || window == congestion::unbounded || !rtt.measured()) return rate;
+  if (!rtt.measured()) return rate;
+  const std::uint64_t least = std::uint64_t{thin_segments} * segment_bytes_ * 1'000'000 / rtt.srtt_us();
+  if (rate != congestion::unbounded || window == congestion::unbounded) return std::max(rate, least);
   const std::uint64_t quarters = window < controller_.threshold() ? 8 : 5;
-  return window * 1'000'000 / rtt.srtt_us() * quarters / 4;
+  return std::max(window * 1'000'000 / rtt.srtt_us() * quarters / 4, least);
 }
 
 bool Flight::may_send(std::uint32_t bytes, const Rtt& rtt, Instant now) {
-  if (in_flight_ > 0 && in_flight_ + bytes > controller_.window()) return false;
-  return pacer_.allows(pace(rtt), now);
+  return window_takes(bytes) && may_send_spare(rtt, now);
 }
 
 }  // namespace penstock::kcp

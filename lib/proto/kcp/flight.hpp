@@ -43,6 +43,8 @@ class Flight {
 
   // Segment `sn` leaves, for the first time or again.
   void on_sent(const Window& window, Seq32 sn, bool as_probe, Instant now);
+  // Reckons anew when the first spare is due. To be called after a segment left again.
+  void time_spares(const Window& window, const Rtt& rtt);
   // An ACK names this copy of the segment.
   void on_arrived(const Window& window, Seq32 sn, SendSlot::Copy copy, Instant now, Counters& counters);
   // una says that the segment arrived, and nobody named a copy. To be told before its slot is freed.
@@ -51,18 +53,21 @@ class Flight {
   void end_round(const Window& window, const Rtt& rtt, Instant now);
 
   // There is something to repeat: what was found lost, or a probe.
-  bool wants_repeat() const { return probe_owed_ || !lost_.empty(); }
-  // The oldest number is what holds up the peer's service, and any arrival shows what left before it.
-  Seq32 to_repeat(Seq32 una) const { return lost_.empty() ? una : lost_.front(una); }
+  bool wants_repeat(Instant now) const { return probe_owed_ || !lost_.empty() || now >= spare_at_; }
+  // What leaves then. A probe is the oldest number, which holds up the peer's service, and any arrival shows what left before it;
+  // while a late copy of that asks already, it is what has been out for the longest.
+  Seq32 to_repeat(const Window& window, const Rtt& rtt, Instant now) const;
   bool probe_owed() const { return probe_owed_; }
   // What was lost twice leaves in two copies from then on. Losses rarely come alone, so the second one, which this is about, waits
-  // for the next datagram.
-  static bool is_spare(const SendSlot& slot) { return slot.flown.spare_owed; }
+  // for the next datagram. In a thin flow already what was lost once has spares, some time apart.
+  static bool is_spare(const SendSlot& slot) { return slot.flown.state == Flown::State::spare_due; }
   // Whether `bytes` more may leave now, by the controller's window and pace. A probe asks for neither.
   bool may_send(std::uint32_t bytes, const Rtt& rtt, Instant now);
+  // A spare asks for the pace alone: its segment is in flight already.
+  bool may_send_spare(const Rtt& rtt, Instant now) { return pacer_.allows(pace(rtt), now); }
   // The same without asking, as far as can be told: neither window nor pace shut it when they were asked last.
   bool is_open(Instant now) const {
-    return !pacer_.holds(now) && (in_flight_ == 0 || in_flight_ < controller_.window());
+    return !pacer_.holds(now) && (in_flight_ == 0 || in_flight_ < controller_.window() || now >= spare_at_);
   }
   bool is_bounded() const { return controller_.window() != congestion::unbounded; }
   // Of a window of so many numbers, how many a controller that knows no bound may use: three eighths, so that more can follow
@@ -70,8 +75,11 @@ class Flight {
   bool leaves_numbers(std::uint32_t window) const {
     return is_bounded() || sent_.count() < std::max(3 * window / 8, numbers_min);
   }
-  // There is nothing more to send: what is measured until that has arrived is not the path.
-  void on_starved() { app_limited_until_ = delivered_ + in_flight_ + 1; }
+  // There is nothing more to send, for the application or for the numbers: what is measured until that has arrived is not the path.
+  void on_starved(bool by_application) {
+    app_limited_until_ = delivered_ + in_flight_ + 1;
+    waits_for_application_ = by_application;
+  }
 
   // When on_timer() is to be called: a wait for reordered segments ends, a probe is due, or the pace lets something out.
   Instant wake_at() const { return wake_at_; }
@@ -86,6 +94,8 @@ class Flight {
   std::uint64_t in_flight_bytes() const { return in_flight_; }
 
  private:
+  // A flow of so little waits for its application, not for the path: less than what any path takes at once (RFC 6928).
+  static constexpr std::uint32_t thin_segments = 4;
   // What ikcp's window is before a peer has told its own.
   static constexpr std::uint32_t numbers_min = 128;
 
@@ -103,7 +113,17 @@ class Flight {
   static Instant sent_at(const SendSlot& slot, Instant now) {
     return now - Duration::us(slot.flown_age_us(now, Flown::latest));
   }
-  static Flown::Beside beside_what(const SendSlot& slot, bool as_probe);
+  struct Copies {  // of a segment, once its next one is out; as in Flown
+    std::uint32_t still_out = 0;
+    std::uint32_t spares_sent = 0;
+    std::uint32_t spares_due = 0;
+  };
+  Copies copies_with_next(const SendSlot& slot) const;
+  std::uint32_t spares_after(const SendSlot& slot) const;
+  bool is_thin() const { return app_limited_until_ != 0 && waits_for_application_ && in_flight_ <= thin_bytes(); }
+  std::uint64_t thin_bytes() const { return std::uint64_t{thin_segments} * segment_bytes_; }
+  void note_fate(bool lost);
+  bool window_takes(std::uint32_t bytes) const { return in_flight_ == 0 || in_flight_ + bytes <= controller_.window(); }
   void open_round(Instant now);
   void take_out(const Window& window, Seq32 sn);
   void note_sending(Instant sent_at, Seq32 sn, std::uint32_t rtt_us);
@@ -118,6 +138,7 @@ class Flight {
 
   SlotChain sent_;
   SlotChain lost_;
+  SlotChain spares_;                     // sent, and to be followed by a spare
   std::uint64_t in_flight_ = 0;          // bytes sent, neither acknowledged nor found lost
   std::uint64_t delivered_ = 0;          // bytes, in this flight's life, their receipt proven
   std::uint64_t lost_bytes_ = 0;         // bytes found lost
@@ -136,6 +157,7 @@ class Flight {
   Instant rtt_epoch_ends_;
   Instant reorder_until_ = Instant::never();  // when the oldest late segment is given up
   Instant wake_at_ = Instant::never();
+  Instant spare_at_ = Instant::never();        // when the first of spares_ is due
   Instant heard_at_;                           // when something was acknowledged last
   Instant last_seen_;                          // `now` of the last call that told it
   Instant timed_out_at_ = Instant::at_us(-1);  // what was sent by then was called lost by a timeout
@@ -145,12 +167,14 @@ class Flight {
   std::uint64_t round_lost_ = 0;
   std::uint64_t flight_before_ = 0;
   std::uint32_t segment_bytes_ = 0;  // of a full segment
-  bool round_open_ = false;
-  bool window_limited_ = false;
-  bool probe_owed_ = false;
-  bool begun_ = false;
-  bool reordered_ = false;          // segments have been seen to overtake each other
+  bool round_open_ : 1 = false;
+  bool window_limited_ : 1 = false;
+  bool probe_owed_ : 1 = false;
+  bool waits_for_application_ : 1 = false;  // … and not for numbers, where app_limited_until_ is set
+  bool begun_ : 1 = false;
+  bool reordered_ : 1 = false;      // segments have been seen to overtake each other
   std::uint8_t probes_ = 0;         // timers that ran out since something last arrived
+  std::uint16_t lost_share_ = 0;    // of the last 64 segments or so, in 2^-16: those found lost
   std::uint8_t reorder_share_ = 1;  // quarters of the least round trip that a late segment is waited for
   congestion::Essence remembered_;
   Pacer pacer_;

@@ -8,7 +8,9 @@ namespace penstock::kcp {
 namespace {
 
 // Receipts behind a segment that is missing, from which on it does not merely seem late (RFC 5681, RFC 8985 6.2 step 4).
+// In a thin flow three come late or never, and a copy for nothing costs little; it shows itself, and is the last such.
 constexpr std::uint32_t overtaken_min = 3;
+constexpr std::uint32_t overtaken_min_thin = 1;
 // Timers that run out in silence: so many ask by one segment, the next gives up all that is out.
 constexpr std::uint8_t probes_before_timeout = 2;
 
@@ -16,9 +18,10 @@ constexpr std::uint8_t probes_before_timeout = 2;
 
 // How much longer than the round trip a segment is waited for that a later one has overtaken (RFC 8985 6.2 step 4).
 Duration Flight::patience(const Window& window, const Rtt& rtt) const {
-  const std::uint32_t out = sent_.count() + lost_.count();
+  const std::uint32_t out = sent_.count() + lost_.count() + spares_.count();
   const auto overtaken = static_cast<std::uint32_t>(window.next.distance_from(window.una)) - out;
-  if (!reordered_ && overtaken >= overtaken_min) return Duration();
+  const std::uint32_t enough = is_thin() ? overtaken_min_thin : overtaken_min;
+  if (!reordered_ && overtaken >= enough) return Duration();
   const std::uint32_t least = rtt_least_us_ != 0 ? rtt_least_us_ : rtt.srtt_us();
   const std::uint32_t wait = least / 4 * reorder_share_;
   return Duration::us(std::min(wait, std::max(rtt.srtt_us(), 1u)));
@@ -44,8 +47,7 @@ void Flight::mark_lost(const Window& window, Seq32 sn, Instant now, bool tell) {
   SendSlot& slot = window.ring[sn];
   const std::uint32_t bytes = bytes_of(slot);
   Flown& record = slot.flown;
-  sent_.remove(window.ring, sn);
-  in_flight_ -= bytes;
+  take_out(window, sn);
   record.state = Flown::State::lost;
   record.was_lost = true;
   if (tell && record.losses < 3) ++record.losses;
@@ -53,6 +55,7 @@ void Flight::mark_lost(const Window& window, Seq32 sn, Instant now, bool tell) {
   lost_bytes_ += bytes;
   round_lost_ += bytes;
   if (!tell) return;
+  note_fate(true);
   controller_.on_lost({.now = now,
                        .sent_at = sent_at(slot, now),
                        .bytes = bytes,
@@ -67,7 +70,7 @@ void Flight::mark_lost(const Window& window, Seq32 sn, Instant now, bool tell) {
 void Flight::give_up_all(const Window& window, Instant now) {
   for (Seq32 sn = window.una; sn != window.next; ++sn) {
     const SendSlot& slot = window.ring[sn];
-    if (!slot.acked() && slot.flown.state == Flown::State::sent) mark_lost(window, sn, now, false);
+    if (!slot.acked() && slot.flown.state != Flown::State::lost) mark_lost(window, sn, now, false);
   }
   round_lost_ = 0;
 }
@@ -87,7 +90,10 @@ Instant Flight::probe_at(const Window& window, const Rtt& rtt, const Options& op
 }
 
 void Flight::rearm(const Window& window, const Rtt& rtt, const Options& options) {
-  wake_at_ = earlier(earlier(reorder_until_, probe_at(window, rtt, options, last_seen_)),
+  time_spares(window, rtt);
+  // One that is due leaves as soon as window and pace let it.
+  const Instant spare_at = spare_at_ > last_seen_ ? spare_at_ : Instant::never();
+  wake_at_ = earlier(earlier(earlier(reorder_until_, spare_at), probe_at(window, rtt, options, last_seen_)),
                      pacer_.holds(last_seen_) ? pacer_.held_until() : Instant::never());
 }
 

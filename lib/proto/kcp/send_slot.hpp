@@ -31,11 +31,11 @@ struct IkcpRecord {
 
 // What recovery by time keeps of it (Flight). Times are the low 32 bits of µs: no copy is as old as that would be short.
 struct Flown {
-  enum class State : std::uint8_t { unsent, sent, lost };
-  // Why the latest copy followed one that had not been given up.
-  enum class Beside : std::uint8_t { nothing, probe, spare };
+  enum class State : std::uint8_t { unsent, sent, lost, spare_due };
   static constexpr std::uint32_t flight_unit = 4096;
-  // Places of copies. Two older ones are kept between the first and the latest.
+  static constexpr std::uint32_t spares_max = 3, still_out_max = 3;
+  // Places of copies. Two older ones are kept between the first and the latest. When a third spare leaves, the oldest takes the place
+  // of the first, which left more than a round trip before.
   static constexpr std::uint32_t first = 0, latest = 1, older = 2, oldest = 3;
 
   std::array<std::uint32_t, 4> copies_us{};  // when each left
@@ -48,10 +48,11 @@ struct Flown {
   std::uint16_t next = 0;
   State state : 2 = State::unsent;
   bool app_limited : 1 = false;
-  bool was_lost : 1 = false;    // an earlier copy was found lost
-  bool spare_owed : 1 = false;  // the latest copy is to be followed by a spare
-  Beside beside : 2 = Beside::nothing;
-  std::uint8_t losses : 2 = 0;  // copies that others overtook; 3 stands for more
+  bool was_lost : 1 = false;         // an earlier copy was found lost
+  std::uint8_t still_out : 2 = 0;    // copies before the latest not given up when it left; 3 stands for more
+  std::uint8_t spares_sent : 2 = 0;  // … of them and the latest, those that are spares
+  std::uint8_t spares_due : 2 = 0;   // spares that are to follow the latest; with State::spare_due
+  std::uint8_t losses : 2 = 0;       // copies that others overtook; 3 stands for more
 };
 
 struct SendSlot {
@@ -109,7 +110,13 @@ struct SendSlot {
     std::uint32_t place = 0;
     std::uint32_t age_us = 0;
   };
-  void record_flown(Instant now);
+  // With this copy so many spares have followed the last that was found needed.
+  void record_flown(Instant now, std::uint32_t spares = 0);
+  // How many left after the one recorded at `place`.
+  std::uint32_t copies_since(std::uint32_t place) const {
+    if (place == Flown::first) return flown.spares_sent == Flown::spares_max ? Flown::spares_max : transmissions - 1u;
+    return place - Flown::latest;
+  }
   std::optional<Copy> copy_named(Stamp32 stamp, const Moment& moment) const;
   std::uint32_t flown_age_us(Instant now, std::uint32_t place) const {
     return static_cast<std::uint32_t>(now.count_us()) - flown.copies_us[place];
@@ -138,8 +145,9 @@ inline std::uint32_t SendSlot::place_named(Stamp32 stamp) const {
   return named;
 }
 
-inline void SendSlot::record_flown(Instant now) {
+inline void SendSlot::record_flown(Instant now, std::uint32_t spares) {
   if (transmissions == 0) std::construct_at(&flown);
+  if (spares == Flown::spares_max) flown.copies_us[Flown::first] = flown.copies_us[Flown::oldest];
   if (transmissions >= 2) {
     flown.copies_us[Flown::oldest] = flown.copies_us[Flown::older];
     flown.copies_us[Flown::older] = flown.copies_us[Flown::latest];
@@ -155,7 +163,7 @@ inline void SendSlot::record_flown(Instant now) {
 inline std::optional<SendSlot::Copy> SendSlot::copy_named(Stamp32 stamp, const Moment& moment) const {
   const std::int64_t age_ms = moment.stamp.distance_from(stamp);
   const std::int64_t now_us = moment.now.count_us();
-  const bool pair = flown.beside == Flown::Beside::spare;
+  const bool pair = flown.spares_sent > 0;
   const std::uint32_t newest = pair ? Flown::older : Flown::latest;
   const std::uint32_t next = pair ? Flown::latest : Flown::older;
   for (const std::uint32_t place : {newest, next, std::uint32_t{Flown::oldest}, std::uint32_t{Flown::first}}) {

@@ -108,7 +108,7 @@ bool Sender::wants_write_by_time(Instant now, const Options& options) const {
   if (flight.probe_owed()) return true;
   const std::uint32_t window = std::min(options.snd_wnd, std::uint32_t{peer_window_});
   const bool has_new = next_ != end_ && in_flight() < window && flight.leaves_numbers(window);
-  if (!flight.wants_repeat() && !has_new) return false;
+  if (!flight.wants_repeat(now) && !has_new) return false;
   return flight.is_open(now);
 }
 
@@ -118,21 +118,24 @@ bool Sender::fits(OutDatagram& out, std::uint32_t bytes) { return bytes <= out.r
 bool Sender::oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const {
   if (una_ == next_) return false;
   const SendSlot& oldest = ring_[una_];
-  return oldest.transmissions >= copies && header_bytes + oldest.payload.length() > bytes;
+  return oldest.transmissions - oldest.flown.still_out >= static_cast<int>(copies) &&
+         header_bytes + oldest.payload.length() > bytes;
 }
 
 // False when the datagram is full.
 bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env) {
   Flight& flight = *way_.flight;
-  while (flight.wants_repeat()) {
-    const Seq32 sn = flight.to_repeat(una_);
+  while (flight.wants_repeat(moment.now)) {
+    const Seq32 sn = flight.to_repeat(in_flight_window(), rtt, moment.now);
     SendSlot& slot = ring_[sn];
     const std::uint32_t bytes = header_bytes + slot.payload.length();
     if (!fits(out, bytes)) return false;
     const bool as_probe = flight.probe_owed();
     const bool as_spare = Flight::is_spare(slot);
     if (as_spare && !out.empty() && slot.flown_age_us(moment.now, Flown::latest) == 0) return false;
-    if (!as_probe && !flight.may_send(bytes, rtt, moment.now)) return true;
+    const bool may_leave =
+        as_probe || (as_spare ? flight.may_send_spare(rtt, moment.now) : flight.may_send(bytes, rtt, moment.now));
+    if (!may_leave) return true;
     ++(as_probe ? env.counters.retransmit_timeout : env.counters.retransmit_fast);
     if (as_probe && rtt.measured()) ++env.counters.retransmit_settled;
     if (as_spare) ++env.counters.retransmit_spare;
@@ -140,6 +143,7 @@ bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& mome
     ++env.counters.segments_sent;
     ++retransmissions_;
     flight.on_sent(in_flight_window(), sn, as_probe, moment.now);
+    flight.time_spares(in_flight_window(), rtt);
     dead_ |= slot.transmissions >= env.options.dead_link;
     write_segment(out, heading, slot, sn, moment);
   }
@@ -152,7 +156,7 @@ void Sender::write_by_time(OutDatagram& out, Heading heading, const Moment& mome
   if (!flight.begun()) {
     flight.begin(controller_, controller_setup(moment.now, env), una_);
   }
-  if (write_repeats(out, heading, moment, rtt, env) && !flight.wants_repeat()) {
+  if (write_repeats(out, heading, moment, rtt, env) && !flight.wants_repeat(moment.now)) {
     const std::uint32_t window = std::min(env.options.snd_wnd, std::uint32_t{peer_window_});
     while (next_ != end_ && in_flight() < window && flight.leaves_numbers(window)) {
       SendSlot& slot = ring_[next_];
@@ -165,7 +169,7 @@ void Sender::write_by_time(OutDatagram& out, Heading heading, const Moment& mome
       ++env.counters.segments_sent;
     }
     // Where the numbers end, and not what the controller allows, the path does not tell what it could carry either.
-    if (next_ == end_ || (in_flight() >= window && flight.is_bounded())) flight.on_starved();
+    if (next_ == end_ || (in_flight() >= window && flight.is_bounded())) flight.on_starved(next_ == end_);
   }
   flight.rearm(in_flight_window(), rtt, env.options);
 }

@@ -90,10 +90,10 @@ TEST_CASE("what is found lost is in flight no more, and waits to be repeated, th
   for (const std::uint32_t sn : {2u, 3u, 4u}) bench.arrive(sn, 1000, 21'000);
   bench.end(21'000);
   CHECK(bench.flight.in_flight_bytes() == 3 * segment);
-  REQUIRE(bench.flight.wants_repeat());
-  CHECK(bench.flight.to_repeat(bench.window.una) == Seq32(0));
+  REQUIRE(bench.flight.wants_repeat(Bench::at(21'000)));
+  CHECK(bench.flight.to_repeat(bench.window, bench.rtt, Bench::at(21'000)) == Seq32(0));
   bench.flight.on_sent(bench.window, Seq32(0), false, Bench::at(21'000));
-  CHECK(bench.flight.to_repeat(bench.window.una) == Seq32(1));
+  CHECK(bench.flight.to_repeat(bench.window, bench.rtt, Bench::at(21'000)) == Seq32(1));
 }
 
 TEST_CASE("a controller is told the rate between two receipts, and none bounds nothing before it knows one") {
@@ -150,11 +150,11 @@ TEST_CASE("another path: what is out is to be repeated, and nothing that was lea
   CHECK(bench.flight.controller().kind() == Kind::bbr);
   CHECK(bench.flight.in_flight_bytes() == 0);
   for (std::uint32_t sn = 1; sn < 6; ++sn) {
-    REQUIRE(bench.flight.wants_repeat());
-    CHECK(bench.flight.to_repeat(bench.window.una) == Seq32(sn));
+    REQUIRE(bench.flight.wants_repeat(Bench::at(30'000)));
+    CHECK(bench.flight.to_repeat(bench.window, bench.rtt, Bench::at(30'000)) == Seq32(sn));
     bench.flight.on_sent(bench.window, Seq32(sn), false, Bench::at(30'000));
   }
-  CHECK_FALSE(bench.flight.wants_repeat());
+  CHECK_FALSE(bench.flight.wants_repeat(Bench::at(30'000)));
 }
 
 TEST_CASE("a flight leaves behind what its controller knows, and the next one begins with it as far as it may") {
@@ -172,4 +172,42 @@ TEST_CASE("a flight leaves behind what its controller knows, and the next one be
   // After a pause no flow may burst its old window (RFC 5681, 4.1).
   CHECK(next.controller().window() == 10 * segment);
   CHECK(next.controller().threshold() >= essence.window_segments * segment / 2);
+}
+
+TEST_CASE("a flow of little is not held by a rate that it never asked for") {
+  Bench bench;
+  Flight slow;
+  slow.remember({.window_segments = 4, .threshold_segments = 0, .rate_kib_s = 1}, false);
+  slow.begin(Kind::bbr, {.now = Bench::at(0), .segment_bytes = segment, .seed = 1}, Seq32());
+  REQUIRE(slow.controller().pacing_rate() < 4096);
+  bench.rtt.sample(20'000, bench.world.env.options);
+  std::uint32_t left = 0;
+  for (std::int64_t us = 0; us < 20'000; us += 100) {
+    if (!slow.may_send(segment, bench.rtt, Bench::at(us))) continue;
+    const Seq32 sn = bench.window.next;
+    ++bench.window.next;
+    slow.on_sent(bench.window, sn, false, Bench::at(us));
+    ++left;
+  }
+  CHECK(left == 4);
+}
+
+TEST_CASE("a spare leaves though its segment fills the window by itself") {
+  Bench bench(Kind::newreno);
+  bench.send(2, 1000);
+  bench.flight.on_starved(true);
+  bench.arrive(1, 1000, 21'000);
+  bench.end(21'000);
+  bench.flight.controller().on_timeout({.now = Bench::at(21'000), .in_flight = segment});
+  REQUIRE(bench.flight.controller().window() == segment);
+  bench.flight.on_sent(bench.window, Seq32(0), false, Bench::at(21'000));
+  bench.flight.rearm(bench.window, bench.rtt, bench.world.env.options);
+  const Instant spare_at = bench.flight.wake_at();
+  REQUIRE(spare_at < Bench::at(26'000));
+  CHECK_FALSE(bench.flight.wants_repeat(spare_at - Duration::us(1)));
+  REQUIRE(bench.flight.wants_repeat(spare_at));
+  CHECK(bench.flight.to_repeat(bench.window, bench.rtt, spare_at) == Seq32(0));
+  CHECK(bench.flight.is_open(spare_at));
+  CHECK(bench.flight.may_send_spare(bench.rtt, spare_at));
+  CHECK_FALSE(bench.flight.may_send(segment, bench.rtt, spare_at));
 }

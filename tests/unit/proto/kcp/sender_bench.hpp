@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,12 @@ struct SenderBench {
   void send_many(int count) {
     for (int i = 0; i < count; ++i) REQUIRE(send("x") == SendResult::accepted);
   }
+  // What has waited for the peer's window goes out, as more waits.
+  void let_out(std::uint16_t count) {
+    send_many(count);
+    peer_window = static_cast<std::uint16_t>(peer_window + count);
+    tell_window(peer_window);
+  }
   // The segments of the next datagram.
   std::vector<Parsed> write(std::int64_t us, std::uint32_t room = 1400) {
     now_us = us;
@@ -60,10 +67,11 @@ struct SenderBench {
     std::uint32_t ts;
   };
   // One datagram that acknowledges `acks` and tells una.
-  AckRound acknowledge(std::int64_t us, std::vector<Ack> acks, std::uint32_t una, std::uint16_t window = 128) {
+  AckRound acknowledge(std::int64_t us, std::vector<Ack> acks, std::uint32_t una,
+                       std::optional<std::uint16_t> window = {}) {
     now_us = us;
     AckRound round = sender.begin_round();
-    sender.on_window(round, Seq32(una), window, world.env);
+    sender.on_window(round, Seq32(una), window.value_or(peer_window), world.env);
     for (const Ack& ack : acks) sender.on_ack(round, Seq32(ack.sn), Stamp32(ack.ts), moment(), rtt, world.env);
     sender.end_round(round, moment(), rtt, congestion, world.env);
     return round;
@@ -75,6 +83,7 @@ struct SenderBench {
   Sender sender;
   Rtt rtt;
   Congestion congestion;
+  std::uint16_t peer_window = 128;  // that it tells where a test says nothing else
   std::int64_t now_us = 0;
 };
 

@@ -12,12 +12,12 @@ using Bench = SenderBench;
 
 TEST_CASE("by time: what was lost twice leaves in two copies, each in a datagram of its own") {
   Bench bench(by_time());
-  warm_up(bench);
-  bench.send_many(8);
+  warm_up(bench, 8);
+  bench.send_many(9);
   REQUIRE(bench.write_sns(100'000).size() == 8);
   bench.acknowledge(120'000, {{2, 100}, {3, 100}, {4, 100}}, 1);
   REQUIRE(due(bench, 120'000) == Sns{1});
-  bench.send_many(3);
+  bench.let_out(3);
   REQUIRE(bench.write_sns(121'000) == Sns{9, 10, 11});
   bench.acknowledge(125'000, {{5, 100}, {6, 100}, {7, 100}, {8, 100}}, 1);
   bench.acknowledge(141'000, {{9, 121}, {10, 121}, {11, 121}}, 1);
@@ -34,19 +34,30 @@ TEST_CASE("by time: what was lost twice leaves in two copies, each in a datagram
 
 TEST_CASE("by time: a spare that is alone to be sent does not share a datagram with its twin") {
   Bench bench(by_time());
-  warm_up(bench);
-  bench.send_many(8);
+  warm_up(bench, 8);
+  bench.send_many(9);
   REQUIRE(bench.write_sns(100'000).size() == 8);
   bench.acknowledge(120'000, {{2, 100}, {3, 100}, {4, 100}}, 1);
   REQUIRE(due(bench, 120'000) == Sns{1});
-  bench.send_many(3);
+  bench.let_out(3);
   REQUIRE(bench.write_sns(121'000) == Sns{9, 10, 11});
   bench.acknowledge(125'000, {{5, 100}, {6, 100}, {7, 100}, {8, 100}}, 1);
   bench.acknowledge(141'000, {{9, 121}, {10, 121}, {11, 121}}, 1);
-  bench.send_many(1);
+  bench.let_out(1);
   CHECK(due(bench, 141'000) == Sns{1});
   // … though it leaves in the same microsecond, with what is new.
   CHECK(bench.write_sns(141'000) == Sns{1, 12});
+}
+
+TEST_CASE("by time: a flow whose window is shut by what is missing waits for numbers, and repeats that once") {
+  Bench bench(by_time(congestion::Kind::newreno));
+  warm_up(bench, 8);
+  bench.send_many(9);
+  REQUIRE(bench.write_sns(100'000).size() == 8);
+  REQUIRE(bench.write_sns(100'100).empty());
+  bench.acknowledge(120'000, {{2, 100}, {3, 100}, {4, 100}, {5, 100}, {6, 100}, {7, 100}, {8, 100}}, 1);
+  CHECK(due(bench, 120'000) == Sns{1});
+  for (std::int64_t us = 120'500; us < 135'000; us += 500) CHECK(due(bench, us).empty());
 }
 
 TEST_CASE("by time: without a bound five eighths of the numbers stay free, to go on while something is repeated") {
