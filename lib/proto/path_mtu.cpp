@@ -48,7 +48,11 @@ void PathMtu::on_time(Duration patience, Instant now) {
 
 void PathMtu::on_black_hole() {
   if (size_ == base_) return;
-  *this = PathMtu(base_);
+  fails_ = size_;
+  size_ = base_;
+  probe_ = 0;
+  tries_ = 0;
+  confirming_ = false;
 }
 
 bool PathMtu::on_hint() {

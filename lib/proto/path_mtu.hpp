@@ -40,7 +40,8 @@ class PathMtu {
   // A probe without an answer for `patience`, but for a second at the least (RFC 8899, 5.1.1), was lost.
   void on_time(Duration patience, Instant now);
 
-  // Full datagrams fail where short ones arrive: nothing but the base is believed any more, and the search begins anew.
+  // Full datagrams fail where short ones arrive: nothing but the base is believed any more, and the search goes on between that and
+  // what failed. So even with a peer whose windows pass for answers each false belief halves what is left.
   void on_black_hole();
   // Somebody says that datagrams are too long. True when that starts a probe of the size in force.
   bool on_hint();

@@ -151,12 +151,13 @@ TEST_CASE("a hint that is true leads to what the path carries now") {
   CHECK(1232 - path.mtu.size() <= 16);
 }
 
-TEST_CASE("a black hole leaves the base alone in force, and the search begins anew") {
+TEST_CASE("a black hole leaves the base alone in force, and the search goes on below what was swallowed") {
   Path path(1472);
   path.search();
   path.carries = 900;
   path.mtu.on_black_hole();
   CHECK(path.mtu.size() == base);
+  CHECK(path.mtu.probe_wanted(most, path.now) == base + (most - base) / 2);
   path.search();
   CHECK(path.mtu.size() <= 900);
   CHECK(900 - path.mtu.size() <= 16);

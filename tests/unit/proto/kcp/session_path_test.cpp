@@ -2,6 +2,8 @@
 // loses nothing of what was cut before, and takes neither a lost question for congestion nor a hint for the truth.
 // How: a session that recovers by time, spoken to by hand; each datagram's size is looked at.
 #include <catch2/catch.hpp>
+#include <map>
+#include <set>
 #include <string>
 
 #include "proto/kcp/session_bench.hpp"
@@ -253,4 +255,37 @@ TEST_CASE("who does not search sends what the listener says") {
   CHECK(longest(sent) == 1400);
   for (const Datagram& one : sent) CHECK_FALSE(one.may_fragment);
   CHECK(bench.world.counters.path_probes_sent == 0);
+}
+
+TEST_CASE("a peer that tells its window all the time makes a session believe too much, each time half as much") {
+  PathBench bench;
+  constexpr std::size_t carries = 1000;
+  std::set<std::uint32_t> arrived;
+  std::multimap<std::int64_t, Wire> acks;
+  int swallowed = 0;
+  for (std::int64_t ms = 0; ms < 60'000; ++ms) {
+    if (ms % 100 == 0) REQUIRE(bench.send(std::string(1376, 'c'), ms) == SendResult::accepted);
+    if (ms % 10 == 0) bench.wins(ms);
+    for (; !acks.empty() && acks.begin()->first <= ms; acks.erase(acks.begin())) {
+      CHECK(bench.deliver(wire({acks.begin()->second}), ms) == Refusal::none);
+    }
+    bench.session.on_timeout(at_ms(ms));
+    for (const Datagram& one : bench.out(ms)) {
+      if (one.is_probe()) continue;
+      if (one.bytes.size() > carries && !one.may_fragment) {
+        ++swallowed;
+        continue;
+      }
+      for (const Parsed& segment : parse(one.bytes)) {
+        arrived.insert(segment.header.sn.raw());
+        while (arrived.contains(bench.una)) ++bench.una;
+        acks.emplace(ms + 20, ack(segment.header.sn.raw(), segment.header.stamp.raw(), bench.una));
+      }
+    }
+  }
+  CHECK(bench.session.stats().path_mtu <= carries);
+  CHECK(bench.session.stats().path_mtu > 900);
+  CHECK(swallowed >= 8);  // it was deceived more than once
+  CHECK(swallowed <= 60);
+  CHECK(bench.session.stats().in_flight <= 2);
 }
