@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """compare_senders.py - penstock, ikcp and kcp-go as senders over one and the same bad path, toward an unmodified ikcp.
 
-  compare_senders.py [--only SENDER]... [--loss 0.01,0.05,0.15] [--rtt 20,100,300] [--seconds 10] [--json FILE]
+  compare_senders.py [--only SENDER]... [--loss 0.01,0.05,0.15] [--rtt 20,100,300] [--seconds 10] [--game-seconds 30]
+                     [--json FILE]
 
-No test: figures for docs/congestion.md, in real time, 20 minutes for all. Each sender is an echo server in a namespace of its
+No test: figures for docs/congestion.md, in real time, 40 minutes for all. Each sender is an echo server in a namespace of its
 own; between it and the client, which is ikcp, lies a penstock-wire with a rate, a queue, a round trip and losses on the way
 to the client alone; bbr is told what is lost, and some room. *Bulk*: the client keeps messages in flight, what comes back is the sender's work. *Game*: 64 bytes each 20
 ms. What was sent, sent again and lost is counted on the wire, for all senders alike. Needs root; namespaces are taken back.
@@ -102,10 +103,10 @@ def serve(lab, sender, loss, binary, hugepages):
                                      f"--rcv-wnd={WINDOW}"], "senders-kcp-go", "serving")
 
 
-def measure(sender, loss, rtt_ms, seconds, binary, hugepages):
+def measure(sender, loss, rtt_ms, spans, binary, hugepages):
     """Bulk and game, each over a path of its own."""
     figures = {"sender": sender.name, "loss": loss, "rtt_ms": rtt_ms}
-    for work in ("bulk", "game"):
+    for work, seconds in spans.items():
         with Lab() as lab:
             wire_ns, server_side, client_side = wired_lab(lab)
             wire, log = started(lab, wire_ns, [WIRE, "--from", server_side, "--to", client_side, "--rate", RATE_MBIT,
@@ -148,20 +149,22 @@ def main():
     parser.add_argument("--only", action="append", metavar="SENDER", help="; ".join(one.name for one in SENDERS))
     parser.add_argument("--loss", type=numbers(float), default=[0.01, 0.05, 0.15])
     parser.add_argument("--rtt", type=numbers(int), default=[20, 100, 300], help="ms")
-    parser.add_argument("--seconds", type=float, default=10, help="of bulk at the full rate, and of the game")
+    parser.add_argument("--seconds", type=float, default=10, help="of bulk at the full rate")
+    parser.add_argument("--game-seconds", type=float, default=30, help="of the game")
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
     args = parser.parse_args()
     raise_on_signals()
     install_peer(DEFAULT_PEER)
     build_go_peer()
     hugepages = free_hugepages_mb() >= 512
+    spans = {"bulk": args.seconds, "game": args.game_seconds}
     told = []
     for rtt_ms in args.rtt:
         for loss in args.loss:
             for sender in SENDERS:
                 if args.only and sender.name not in args.only:
                     continue
-                told.append(measure(sender, loss, rtt_ms, args.seconds, args.binary, hugepages))
+                told.append(measure(sender, loss, rtt_ms, spans, args.binary, hugepages))
                 show(told[-1])
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:

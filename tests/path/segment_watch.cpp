@@ -36,9 +36,7 @@ void SegmentWatch::on_fate(std::span<const std::uint8_t> frame, bool lost, Insta
   while (reader.next()) {
     const kcp::Header header = reader.header();
     if (header.command != kcp::Command::push || header.length == 0) continue;
-    Seq32& next = next_[header.conv];
-    const bool is_first = !header.sn.before(next);
-    if (is_first) next = header.sn + 1;
+    const bool is_first = seen_[header.conv].insert(header.sn.raw()).second;
     (is_first ? first_ : resent_).add(header.length);
     if (lost) lost_.add(header.length);
   }

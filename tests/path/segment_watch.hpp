@@ -1,14 +1,15 @@
 // SegmentWatch: what a sender of KCP puts on a real path, and what becomes of it: first copies, repetitions, losses, in payload.
 //
 // Looks into IPv4 and IPv6 frames with UDP and plain KCP; everything else is none of its business. A PUSH is a first copy when
-// its number lies behind all that its conversation sent before, as every KCP sends new numbers in order. One thread.
+// its conversation has not shown its number before: fates are not told in order of sending, as a full queue refuses at once what
+// others wait in. Remembers each number. One thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <span>
+#include <unordered_set>
 
-#include "base/seq.hpp"
 #include "path/lane.hpp"
 #include "path/tally.hpp"
 
@@ -23,7 +24,7 @@ class SegmentWatch final : public FateWatch {
   const Copies& lost() const { return lost_; }
 
  private:
-  std::map<std::uint32_t, Seq32> next_;  // by conversation: the first number that it has not sent
+  std::map<std::uint32_t, std::unordered_set<std::uint32_t>> seen_;  // numbers, by conversation
   Copies first_;
   Copies resent_;
   Copies lost_;

@@ -54,6 +54,15 @@ TEST_CASE("a copy is new once, and then a repetition, whatever became of it") {
   CHECK(watch.lost().count == 4);
 }
 
+TEST_CASE("what a full queue refused is told before what waits in it, and all of it is new") {
+  SegmentWatch watch;
+  watch.on_fate(frame_of(push(6, 9, 100)), true, Instant());
+  for (std::uint32_t sn = 0; sn < 9; ++sn) watch.on_fate(frame_of(push(6, sn, 100)), false, Instant());
+  watch.on_fate(frame_of(push(6, 9, 100)), false, Instant());
+  CHECK(watch.first().count == 10);
+  CHECK(watch.resent().count == 1);
+}
+
 TEST_CASE("what is no data over UDP counts as nothing") {
   SegmentWatch watch;
   Bytes tcp = frame_of(push(1, 0, 9));
