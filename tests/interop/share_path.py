@@ -92,8 +92,8 @@ def measure(congestion, beside, bdps, seconds, binary, hugepages):
         wire_ns, server_side, client_side = wired_lab(lab)
         wire, log = started(lab, wire_ns, [WIRE, "--from", server_side, "--to", client_side, "--rate", RATE_MBIT, "--queue",
                                            bdps * BDP_KB, "--rtt", RTT_MS, "--seconds", seconds * 2 + 60], "share-wire", "up")
-        settings = {"nodelay": 1, "interval_ms": 10, "recovery": "rack", "congestion": congestion, "snd_wnd": WINDOW,
-                    "rcv_wnd": WINDOW}
+        settings = {"nodelay": 1, "interval_ms": 10, "nc": False, "recovery": "rack", "congestion": congestion,
+                    "snd_wnd": WINDOW, "rcv_wnd": WINDOW}
         Server(lab, binary, name=f"share-{congestion}", hugepages=hugepages, listeners=[listener(PORT, **settings)]).start()
         ours, other = Arrivals(), Arrivals()
         flows = [threading.Thread(target=kcp_flow, args=(lab, "share-ours", seconds, ours))]

@@ -131,7 +131,7 @@ class Sender {
   Seq32 una() const { return una_; }
   // The first sn that was never sent.
   Seq32 next() const { return next_; }
-  // A segment was sent dead_link times in vain.
+  // A segment was sent dead_link times in vain; by time, and for half a second each.
   bool dead() const { return dead_; }
   // The last send() was refused for want of queue room …
   bool wants_room() const { return wanted_ != 0; }
@@ -188,6 +188,7 @@ class Sender {
   void end_round_by_time(AckRound& round, const Moment& moment, const Rtt& rtt, Environment& env);
   static bool fits(OutDatagram& out, std::uint32_t bytes);
   void write_by_time(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
+  static bool is_in_vain(const SendSlot& slot, Instant now, const Options& options);
   bool write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env);
   bool wants_write_by_time(Instant now, const Options& options) const;
 

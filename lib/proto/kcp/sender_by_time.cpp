@@ -7,6 +7,9 @@ namespace penstock::kcp {
 
 namespace {
 
+// What a copy counts toward dead_link is at least as long: by ikcp's timeouts, which grow, all of them take longer than this.
+constexpr Duration dead_link_copy = Duration::ms(500);
+
 std::uint16_t cut(std::uint32_t segments) { return static_cast<std::uint16_t>(std::min(segments, 0xffffu)); }
 
 }  // namespace
@@ -122,6 +125,12 @@ bool Sender::oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const {
          header_bytes + oldest.payload.length() > bytes;
 }
 
+// Copies that follow fast, round trip after round trip, show a queue that overflows, not a link that is dead.
+bool Sender::is_in_vain(const SendSlot& slot, Instant now, const Options& options) {
+  if (slot.transmissions < options.dead_link) return false;
+  return Duration::us(slot.flown_age_us(now, Flown::first)) >= dead_link_copy * options.dead_link;
+}
+
 // False when the datagram is full.
 bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& moment, const Rtt& rtt, Environment& env) {
   Flight& flight = *way_.flight;
@@ -144,7 +153,7 @@ bool Sender::write_repeats(OutDatagram& out, Heading heading, const Moment& mome
     ++retransmissions_;
     flight.on_sent(in_flight_window(), sn, as_probe, moment.now);
     flight.time_spares(in_flight_window(), rtt);
-    dead_ |= slot.transmissions >= env.options.dead_link;
+    dead_ |= is_in_vain(slot, moment.now, env.options);
     write_segment(out, heading, slot, sn, moment);
   }
   return true;

@@ -126,3 +126,22 @@ TEST_CASE("by time: without memory for a flight nothing is taken") {
   for (void* block : taken) bench.world.memory.give(block, 512);
   CHECK(bench.send("x") == SendResult::accepted);
 }
+
+TEST_CASE(
+    "by time: copies that a full queue swallows one round trip after another are no dead link, if it does not last") {
+  Options options = by_time();
+  options.dead_link = 4;
+  Bench bench(options);
+  warm_up(bench, 1);
+  bench.send_many(3);
+  std::int64_t us = 100'000;
+  REQUIRE(bench.write_sns(us) == Sns{1});
+  for (; us < 2'099'000; us += 1000) {
+    due(bench, us);
+    if (us % 10'000 == 0) bench.tell_window(1);
+  }
+  CHECK(bench.sender.retransmissions() > 4);
+  CHECK_FALSE(bench.sender.dead());
+  for (; us < 20'000'000 && !bench.sender.dead(); us += 1000) due(bench, us);
+  CHECK(bench.sender.dead());
+}
