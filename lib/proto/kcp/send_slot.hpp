@@ -57,6 +57,7 @@ struct Flown {
 
 struct SendSlot {
   static constexpr BuddyMemory::Kind kind = BuddyMemory::Kind::sent;
+  static constexpr std::uint8_t transmissions_max = 255;  // … or more
 
   SendSlot() : ikcp{} {}
   SendSlot(Segment&& bytes, std::uint8_t frg) : payload(std::move(bytes)), ikcp{}, fragment(frg) {}
@@ -155,7 +156,7 @@ inline void SendSlot::record_flown(Instant now, std::uint32_t spares) {
   const auto now_us = static_cast<std::uint32_t>(now.count_us());
   if (transmissions == 0) flown.copies_us[Flown::first] = now_us;
   flown.copies_us[Flown::latest] = now_us;
-  if (transmissions < 0xff) ++transmissions;
+  if (transmissions < transmissions_max) ++transmissions;
 }
 
 // Of two copies in one millisecond the later one is meant: nobody can tell, and the earlier one was given up. With a spare it is the

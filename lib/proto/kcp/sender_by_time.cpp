@@ -125,9 +125,11 @@ bool Sender::oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const {
          header_bytes + oldest.payload.length() > bytes;
 }
 
-// Copies that follow fast, round trip after round trip, show a queue that overflows, not a link that is dead.
+// Copies that follow fast, round trip after round trip, show a queue that overflows, not a link that is dead; but for as many as are
+// counted, since spares make the record forget when the first one left.
 bool Sender::is_in_vain(const SendSlot& slot, Instant now, const Options& options) {
   if (slot.transmissions < options.dead_link) return false;
+  if (slot.transmissions == SendSlot::transmissions_max) return true;
   return Duration::us(slot.flown_age_us(now, Flown::first)) >= dead_link_copy * options.dead_link;
 }
 

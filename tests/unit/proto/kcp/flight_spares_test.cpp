@@ -17,14 +17,15 @@ using Bench = SenderBench;
 
 namespace {
 
-// A game: a message each 3 ms, a way of 10 ms, and of the first copies each `every`-th lost.
+// A game: a message each few ms, a way of 10 ms, and of the first copies each `every`-th lost.
 class Game {
  public:
-  Game(Bench& bench, std::uint32_t every) : bench_(bench), every_(every) {}
+  Game(Bench& bench, std::uint32_t every, std::uint32_t period_ms = 3)
+      : bench_(bench), every_(every), period_ms_(period_ms) {}
 
   void play(std::uint32_t messages) {
-    for (std::uint32_t i = 0; i < period_ms * messages; ++i, us_ += 1000) {
-      if (i % period_ms == 0) bench_.send_many(1);
+    for (std::uint32_t i = 0; i < period_ms_ * messages; ++i, us_ += 1000) {
+      if (i % period_ms_ == 0) bench_.send_many(1);
       hear();
       for (const std::uint32_t sn : due(bench_, us_)) leave(sn);
     }
@@ -44,8 +45,6 @@ class Game {
   }
 
  private:
-  static constexpr std::uint32_t period_ms = 3;
-
   void leave(std::uint32_t sn) {
     if (sn == doomed_) return doomed_left_.push_back(us_);
     const bool first = sn >= seen_;
@@ -65,6 +64,7 @@ class Game {
 
   Bench& bench_;
   std::uint32_t every_;
+  std::uint32_t period_ms_;
   std::int64_t us_ = 100'000;
   std::multimap<std::int64_t, Bench::Ack> acks_;
   std::set<std::uint32_t> arrived_ = {0};
@@ -196,4 +196,17 @@ TEST_CASE("thin: what waits to be followed is followed at once when the flow is 
   }
   CHECK(std::ranges::count(all, 1u) == 1);
   CHECK(bench.world.counters.retransmit_spare == 1);
+}
+
+TEST_CASE("thin: a segment that never arrives ends the session, though spares make its record short") {
+  Options options = by_time();
+  options.snd_wnd = 2048;
+  Bench bench(options);
+  warm_up(bench, 2048);
+  Game game(bench, 0, 100);
+  game.lose_next();
+  std::uint32_t messages = 0;
+  for (; messages < 600 && !bench.sender.dead(); ++messages) game.play(1);
+  CHECK(bench.sender.dead());
+  CHECK(messages > 20);  // 2 s
 }
