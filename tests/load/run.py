@@ -64,7 +64,7 @@ CASES = [
     Case("one-way-to-an-echo", ["--shape", "bulk", "--one-way", *SHORT], sessions=1, status=1),
     Case("slow-readers", ["--shape", "slow", "--per-session", "1500", "--think-us", "20000", *SHORT], sessions=8),
     Case("bursts", ["--shape", "burst", "--depth", "2000", "--think-us", "100000", *SHORT], sessions=10_000),
-    Case("churn", ["--shape", "churn", "--rate", "5000", *SHORT], sessions=20_000, server={"idle_timeout_s": 1},
+    Case("churn", ["--shape", "churn", "--rate", "5000", "--seconds", "2", "--warmup-s", "3"], sessions=20_000, server={"idle_timeout_s": 1},
          expect={"requests": (1_000, 10_500)}, to=V6_ONLY),
     Case("mass-connect", ["--shape", "connect", "--connect-rate", "50000"], expect={"requests": SESSIONS,
                                                                                    "seconds": (1.9, None)}),
