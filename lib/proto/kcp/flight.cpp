@@ -71,7 +71,7 @@ void Flight::open_round(Instant now) {
   flight_before_ = in_flight_;
 }
 
-// Of either chain.
+// Of whichever chain it is in.
 void Flight::take_out(const Window& window, Seq32 sn) {
   SendSlot& slot = window.ring[sn];
   if (slot.flown.state == Flown::State::lost) return lost_.remove(window.ring, sn);
@@ -201,13 +201,15 @@ void Flight::end_round(const Window& window, const Rtt& rtt, Instant now) {
   round_open_ = false;
 }
 
-// A controller that names no rate has its window spread over a round trip, with room to grow (RFC 9002, 7.7).
+// A controller that names no rate has its window spread over a round trip, with room to grow (RFC 9002, 7.7). None holds back what a
+// thin flow sends.
 std::uint64_t Flight::pace(const Rtt& rtt) const {
   const std::uint64_t rate = controller_.pacing_rate();
   const std::uint64_t window = controller_.window();
-  if (!rtt.measured()) return rate;
-  const std::uint64_t least = std::uint64_t{thin_segments} * segment_bytes_ * 1'000'000 / rtt.srtt_us();
-  if (rate != congestion::unbounded || window == congestion::unbounded) return std::max(rate, least);
+  const bool bounded = rate != congestion::unbounded || window != congestion::unbounded;
+  if (!rtt.measured() || !bounded) return rate;
+  const std::uint64_t least = thin_bytes() * 1'000'000 / rtt.srtt_us();
+  if (rate != congestion::unbounded) return std::max(rate, least);
   const std::uint64_t quarters = window < controller_.threshold() ? 8 : 5;
   return std::max(window * 1'000'000 / rtt.srtt_us() * quarters / 4, least);
 }

@@ -1,8 +1,9 @@
 // Flight: what is on its way to a peer, in order of sending; finds by time what is lost, and bounds what may follow.
 //
 // The law is RFC 8985 (RACK-TLP) with KCP's means: an ACK echoes the stamp of the copy that arrived, so each receipt is of a
-// known transmission, Karn's ambiguity does not exist, and a repetition that was needless shows itself (docs/kcp.md). Two
-// chains run through the slots, of those sent, oldest first, and of those found lost. Every step is of constant cost a
+// known transmission, Karn's ambiguity does not exist, and a repetition that was needless shows itself (docs/kcp.md). Three
+// chains run through the slots, of those sent, oldest first, of those found lost, and of those that a spare copy is to follow
+// (flight_loss.cpp, flight_spares.cpp). Every step is of constant cost a
 // segment, whatever the window. A Flight exists while its sender has something queued, in one block of BuddyMemory. One
 // core, part of a session.
 #pragma once
@@ -81,7 +82,7 @@ class Flight {
     waits_for_application_ = by_application;
   }
 
-  // When on_timer() is to be called: a wait for reordered segments ends, a probe is due, or the pace lets something out.
+  // When on_timer() is to be called: a wait for reordered segments ends, a probe or a spare is due, or the pace lets something out.
   Instant wake_at() const { return wake_at_; }
   // Reckons it anew. To be called after anything that may have changed it.
   void rearm(const Window& window, const Rtt& rtt, const Options& options);

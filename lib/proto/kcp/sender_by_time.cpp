@@ -121,8 +121,7 @@ bool Sender::fits(OutDatagram& out, std::uint32_t bytes) { return bytes <= out.r
 bool Sender::oldest_is_stuck(std::uint32_t copies, std::uint32_t bytes) const {
   if (una_ == next_) return false;
   const SendSlot& oldest = ring_[una_];
-  return oldest.transmissions - oldest.flown.still_out >= static_cast<int>(copies) &&
-         header_bytes + oldest.payload.length() > bytes;
+  return oldest.transmissions >= copies + oldest.flown.still_out && header_bytes + oldest.payload.length() > bytes;
 }
 
 // Copies that follow fast, round trip after round trip, show a queue that overflows, not a link that is dead; but for as many as are
